@@ -1,0 +1,1 @@
+"""Cellwave for operators: the command, the embedded stack, sources and the demo."""

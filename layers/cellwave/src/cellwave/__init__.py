@@ -1,0 +1,1 @@
+"""Cellwave: real-time, multi-channel precision marketing for telecom operators."""

@@ -1,0 +1,1 @@
+"""Use cases: one file each; domain and ports in, typed decisions out."""

@@ -1,0 +1,1 @@
+"""Wire models: stream records, documents, API bodies."""

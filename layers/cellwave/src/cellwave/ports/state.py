@@ -1,0 +1,45 @@
+"""The matcher's state: pages, lanes and due marks."""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Protocol
+
+from cellwave.domain.pages import Lane, Page
+
+
+class StateStore(Protocol):
+    """Keeps what the matcher remembers. Reads are consistent and leave out what has expired."""
+
+    def load_pages(self, partitions: Collection[int]) -> dict[int, Page]:
+        """Return the pages of these partitions; a partition without one gets a new, empty page (version 0)."""
+        ...
+
+    def save_page(self, page: Page) -> None:
+        """Write a page if its version is still the stored one, and raise the page's version by one.
+
+        Raises Conflict where another writer was there first. An empty page (no subscribers) is kept for its position.
+        """
+        ...
+
+    def load_lanes(self, lanes: Collection[int]) -> dict[int, Lane]:
+        """Return these lanes; one never worked on is new (version 0)."""
+        ...
+
+    def save_lane(self, lane: Lane) -> None:
+        """Write a lane if its version is still the stored one, and raise it by one. Raises Conflict."""
+        ...
+
+    def all_lanes(self) -> Iterable[Lane]:
+        """Return every lane that was ever saved."""
+        ...
+
+    def add_due(self, lane: int, marks: Mapping[int, Collection[int]]) -> None:
+        """Note that partitions of a lane have timers due: minute (stream ms // 60,000) -> partitions. Idempotent."""
+        ...
+
+    def due(self, lane: int, until: int) -> dict[int, frozenset[int]]:
+        """Return the due marks of a lane at minutes <= `until`, as minute -> partitions."""
+        ...
+
+    def clear_due(self, lane: int, minutes: Collection[int]) -> None:
+        """Forget due marks that were worked off. Idempotent."""
+        ...

@@ -8,14 +8,15 @@ from typing import Any
 class Page:
     """The state of all tracked subscribers of one partition.
 
-    `position` is the stream position of the last record applied to it: a retry skips what the page holds already.
-    `version` is the one it was read at (0: new); a save is refused when another has been there meanwhile.
-    `subscribers` maps a pseudonym to the engine's wire form of its state.
+    `positions` is, by shard, the stream position of the last record applied to it: a retry skips what the page
+    holds already. (A lane lives in one shard; producers of one-event records may reach it through others, and
+    positions of two shards do not compare.) `version` is the one it was read at (0: new); a save is refused when
+    another has been there meanwhile. `subscribers` maps a pseudonym to the engine's wire form of its state.
     """
 
     partition: int
     version: int = 0
-    position: int = 0
+    positions: dict[str, int] = field(default_factory=dict)
     subscribers: dict[str, Any] = field(default_factory=dict)
 
 
@@ -23,14 +24,16 @@ class Page:
 class Lane:
     """How far a lane has been worked off, and what was counted on the way: exact under any retry.
 
-    `position` is the last record of the lane whose effects are all done; `numbers` the highest record number of
-    each producer; `counts` the running totals by name.
+    `positions` is, by shard, the last record of the lane whose effects are all done; `numbers` the highest record
+    number of each producer; `clock` the greatest stream time (ms) seen; `rules` the ruleset version whose timers
+    the due marks cover; `counts` the running totals by name.
     """
 
     lane: int
     version: int = 0
-    position: int = 0
+    positions: dict[str, int] = field(default_factory=dict)
     clock: int = 0
+    rules: int = 0
     numbers: dict[str, int] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
 
@@ -38,3 +41,12 @@ class Lane:
         """Add to one of the running totals."""
         if by:
             self.counts[name] = self.counts.get(name, 0) + by
+
+
+@dataclass(frozen=True, slots=True)
+class DueMark:
+    """Partitions that have timers due within one minute of stream time; `stamp` tells whether it changed since."""
+
+    minute: int
+    partitions: frozenset[int]
+    stamp: int

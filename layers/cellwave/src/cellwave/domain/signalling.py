@@ -67,7 +67,8 @@ class Record:
 
     `producer` and `number` tell a record sent again (empty and 0 where the producer keeps no count); `clock` is
     the producer's stream time in ms, None where the record bears none; `tick` says that stream time has reached
-    `clock` in this lane. `position` is the stream's own sequence number, as an integer.
+    `clock` in this lane. `position` is the stream's own sequence number, as an integer. `lane` is -1 for a record
+    that cannot be read at all; `rejected` then says why.
     """
 
     position: int

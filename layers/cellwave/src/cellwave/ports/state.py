@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from typing import Protocol
 
-from cellwave.domain.pages import Lane, Page
+from cellwave.domain.pages import DueMark, Lane, Page
 
 
 class StateStore(Protocol):
@@ -33,13 +33,16 @@ class StateStore(Protocol):
         ...
 
     def add_due(self, lane: int, marks: Mapping[int, Collection[int]]) -> None:
-        """Note that partitions of a lane have timers due: minute (stream ms // 60,000) -> partitions. Idempotent."""
+        """Note that partitions of a lane have timers due: minute (stream ms // 60,000) -> partitions.
+
+        Adds to what is noted already; adding the same again only changes the mark's stamp.
+        """
         ...
 
-    def due(self, lane: int, until: int) -> dict[int, frozenset[int]]:
-        """Return the due marks of a lane at minutes <= `until`, as minute -> partitions."""
+    def due(self, lane: int, until: int) -> list[DueMark]:
+        """Return the due marks of a lane at minutes <= `until`, the earliest first (consistent)."""
         ...
 
-    def clear_due(self, lane: int, minutes: Collection[int]) -> None:
-        """Forget due marks that were worked off. Idempotent."""
+    def clear_due(self, lane: int, marks: Collection[DueMark]) -> None:
+        """Forget due marks that were worked off, each only if nobody added to it since it was read (its stamp)."""
         ...

@@ -24,7 +24,7 @@ Member = Callable[[str], bool]
 
 
 class Firing(NamedTuple):
-    """A campaign's trigger, fired for a subscriber on its list at stream time `ts`; the gates are still ahead."""
+    """A campaign's trigger fired at stream time `ts` for a subscriber on its list; the gates are to come."""
 
     campaign: str
     sub: str
@@ -84,7 +84,7 @@ class SubscriberState:
         return any(stay.is_open for stay in self.stays.values())
 
     def to_wire(self) -> dict[str, list[int]]:
-        """Return plain values for storage: `{area: [start, fired - start]}` while open, `{area: [end]}` after.
+        """Return plain values: `{area: [start, fired - start]}` while a stay is open, `{area: [end]}` after.
 
         Area names begin with a letter or digit, so further kinds of pieces can take keys that do not.
         """
@@ -101,8 +101,8 @@ class SubscriberState:
     def prune(self, before: int) -> bool:
         """Drop the pieces that nothing at or after `before` can tell from empty ones; tell whether any went.
 
-        These are the stays that ended, by an event or by the 48 h rule, before `before`. Call `fire_due` first:
-        what a dropped stay had not fired is lost.
+        These are the stays that ended, by an event or by the 48 h rule, before `before`. Call `fire_due`
+        first: what a dropped stay had not fired is lost.
         """
         past = [area for area, stay in self.stays.items() if _end_at_most(stay) < before]
         for area in past:
@@ -167,10 +167,10 @@ def pending_dues(rules: Rules, state: SubscriberState, member: Member) -> list[i
 
 
 def gate(campaign: Campaign, firing: Firing) -> Match | None:
-    """Return the match that a firing is, held out or not; None outside the campaign's dates or its publication.
+    """Return the match that a firing is, held out or not; None outside the campaign's dates or publication.
 
-    The caller keeps the times of earlier matches and asks `campaign.may_enter_again`; a held-out match starts a
-    re-entry period like any other, a firing that this gate stops starts none.
+    The caller keeps the times of earlier matches and asks `campaign.may_enter_again`; a held-out match starts
+    a re-entry period like any other, a firing that this gate stops starts none.
     """
     if not campaign.is_running(firing.ts):
         return None

@@ -16,8 +16,8 @@ _NOWHERE: Final[tuple[str, ...]] = ()
 class AreaRules:
     """What the campaigns need of one area.
 
-    `dwelled` holds the time after the start of a stay (ms) with each campaign, the shortest first; `lists` the
-    target lists of all of them: a subscriber on none of these is not tracked in the area.
+    `dwelled` holds the time after the start of a stay (ms) with each campaign, the shortest first; `lists`
+    the target lists of all of them: a subscriber on none of these is not tracked in the area.
     """
 
     entered: tuple[Campaign, ...]
@@ -26,7 +26,7 @@ class AreaRules:
 
     @classmethod
     def of(cls, campaigns: Collection[Campaign]) -> Self:
-        """Sort one area's campaigns by what they wait for; ties by name, so that firings come in one order."""
+        """Sort one area's campaigns by what they wait for; ties by name, so that firings keep one order."""
         by_name = sorted(campaigns, key=lambda campaign: campaign.name)
         dwelled = [(c.trigger.minutes * MINUTE_MS, c) for c in by_name if isinstance(c.trigger, AreaDwelled)]
         return cls(

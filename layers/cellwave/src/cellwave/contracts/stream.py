@@ -1,15 +1,15 @@
 """The wire form of signalling on the stream: aggregated records and one-event records.
 
-Decoding never raises. What cannot be read is handed on as `Rejected`, with a reason, a mend and its content with
-digits masked; a bad event inside a record leaves its neighbours alone. msgspec and zstandard only: the matcher
-starts with this module.
+Decoding never raises. What cannot be read is handed on as `Rejected`, with a reason, a mend and its content
+with digits masked; a bad event inside a record leaves its neighbours alone. msgspec and zstandard only: the
+matcher starts with this module.
 """
 
 import re
 import threading
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import msgspec
 import zstandard
@@ -34,7 +34,10 @@ _PLACE = re.compile(r" - at `\$(?:\[(\d+)\]|\.(\w+))?.*`$")
 
 _Ms = Annotated[int, msgspec.Meta(gt=0, le=_LAST_MS)]
 _Pseudonym = Annotated[str, msgspec.Meta(min_length=25, max_length=25)]
-_Type = Literal[tuple(sorted(EVENT_TYPES))]  # type: ignore[valid-type]
+if TYPE_CHECKING:
+    _Type = str
+else:
+    _Type = Literal[tuple(sorted(EVENT_TYPES))]
 _Cell = Annotated[str, msgspec.Meta(max_length=64)]
 _Short = Annotated[str, msgspec.Meta(max_length=16)]
 
@@ -53,10 +56,11 @@ _MENDS: Final = {
     "events": f"give a list of at most {MAX_EVENTS:,} events",
 }
 _EVENT_FIELDS: Final = ("sub", "ts", "type", "cell", "tac", "device", "plmn")
-_NO_PSEUDONYM: Final = _MENDS["sub"]
+_TOO_LARGE: Final = f"more than {MAX_DECOMPRESSED:,} bytes when decompressed (send smaller records)"
+_TOO_DEEP: Final = f"nested deeper than {MAX_NESTING} (send flat events)"
 _NO_CELL: Final = "a sighting without a cell (give the serving cell)"
 _WRONG_LANE: Final = (
-    "sub belongs to another lane than its record, so order could not be kept (put it into a record of its lane)"
+    "sub is of another lane than its record, so order could not be kept (put it into a record of its lane)"
 )
 
 
@@ -82,7 +86,7 @@ class _Fast(_Envelope, forbid_unknown_fields=True):
     events: Annotated[list[_Event], msgspec.Meta(max_length=MAX_EVENTS)] = []
 
 
-class _Careful(_Envelope, forbid_unknown_fields=False):
+class _Careful(_Envelope, forbid_unknown_fields=True):
     events: Annotated[list[msgspec.Raw], msgspec.Meta(max_length=MAX_EVENTS)] = []
 
 
@@ -101,7 +105,7 @@ _one_event = msgspec.json.Decoder(_OneEvent)
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
-class _Unusable(Exception):
+class _UnusableError(Exception):
     """The whole record cannot be used; bears the reason."""
 
 
@@ -141,16 +145,18 @@ def decode_record(data: bytes, position: int) -> Record:
             return _aggregated(_unpacked(data[1:]), position)
         if data[:1] == b"{":
             return _single(data, position)
-        raise _Unusable("neither an aggregated record nor a JSON object (send byte 0x01 and zstd, or an object)")
-    except _Unusable as error:
+        raise _UnusableError(
+            "neither an aggregated record nor a JSON object (send byte 0x01 and zstd, or an object)"
+        )
+    except _UnusableError as error:
         return Record(position, _UNKNOWN_LANE, rejected=(Rejected(-1, str(error), masked(data)),))
 
 
 def masked(content: bytes) -> str:
     """Return at most 300 characters of the content, every run of five digits or more replaced by `#`.
 
-    Digits parted by up to two of ` ().-` are one run, as numbers are written. Bytes that are no text, compressed
-    ones too, are only counted: they may hold what a mask cannot find.
+    Digits parted by up to two of ` ().-` are one run, as numbers are written. Bytes that are no text,
+    compressed ones too, are only counted: they may hold what a mask cannot find.
     """
     try:
         text = content.decode()
@@ -167,8 +173,16 @@ def _lane_of(sub: str) -> int:
     return lane_of(partition_of(sub)) if is_pseudonym(sub) else _UNKNOWN_LANE
 
 
-def _fields(event: Event) -> Sequence[str | int]:
-    fields = [event.sub, event.ts, event.type, event.cell, event.tac, event.device, event.plmn]
+def _fields(event: Event) -> list[str | int]:
+    fields: list[str | int] = [
+        event.sub,
+        event.ts,
+        event.type,
+        event.cell,
+        event.tac,
+        event.device,
+        event.plmn,
+    ]
     while not fields[-1]:
         fields.pop()
     return fields
@@ -178,14 +192,11 @@ def _unpacked(frame: bytes) -> bytes:
     try:
         # A header's own size is allocated at once, whatever max_output_size says: look at it first.
         if zstandard.frame_content_size(frame) > MAX_DECOMPRESSED:
-            raise _Unusable(_TOO_LARGE)
+            raise _UnusableError(_TOO_LARGE)
         unpacker = zstandard.ZstdDecompressor(max_window_size=MAX_DECOMPRESSED)
         return unpacker.decompress(frame, max_output_size=MAX_DECOMPRESSED, allow_extra_data=False)
     except zstandard.ZstdError as error:
-        raise _Unusable(f"not one zstd frame of at most {MAX_DECOMPRESSED:,} bytes: {error}") from None
-
-
-_TOO_LARGE: Final = f"more than {MAX_DECOMPRESSED:,} bytes when decompressed (send smaller records)"
+        raise _UnusableError(f"not one zstd frame of at most {MAX_DECOMPRESSED:,} bytes: {error}") from None
 
 
 def _aggregated(document: bytes, position: int) -> Record:
@@ -204,11 +215,10 @@ def _aggregated(document: bytes, position: int) -> Record:
 
 
 def _event_by_event(document: bytes, position: int) -> Record:
-    _check_nesting(document)
     try:
         record = _careful.decode(document)
     except _UNREADABLE as error:
-        raise _Unusable(_explained(error, ())) from None
+        raise _UnusableError(_explained(error, ())) from None
     _check(record, len(record.events))
     events: list[Event] = []
     rejected: list[Rejected] = []
@@ -237,50 +247,54 @@ def _event_by_event(document: bytes, position: int) -> Record:
 
 def _single(data: bytes, position: int) -> Record:
     if len(data) > MAX_ONE_EVENT:
-        raise _Unusable(f"more than {MAX_ONE_EVENT:,} bytes for one event (send what the format names, no more)")
+        raise _UnusableError(
+            f"more than {MAX_ONE_EVENT:,} bytes for one event (send what the format names, no more)"
+        )
     _check_nesting(data)
     try:
         e = _one_event.decode(data)
     except _UNREADABLE as error:
-        raise _Unusable(_explained(error, ())) from None
+        raise _UnusableError(_explained(error, ())) from None
     lane = _lane_of(e.sub)
     if reason := _objection(e, lane):
-        raise _Unusable(reason)
+        raise _UnusableError(reason)
     return Record(position, lane, clock=e.clock, events=(Event(e.sub, e.ts, e.type, e.cell),))
 
 
 def _check(record: _Envelope, events: int) -> None:
     if record.tick and record.clock is None:
-        raise _Unusable("a tick without a clock (give the stream time that the lane has reached)")
+        raise _UnusableError("a tick without a clock (give the stream time that the lane has reached)")
     if record.tick and events:
-        raise _Unusable("a tick with events (send the events in a record of their own, before it)")
+        raise _UnusableError("a tick with events (send the events in a record of their own, before it)")
     if record.producer and not record.number:
-        raise _Unusable(f"a producer without a number ({_MENDS['number']})")
+        raise _UnusableError(f"a producer without a number ({_MENDS['number']})")
 
 
 def _check_nesting(document: bytes) -> None:
-    """Refuse deeper nesting than any form needs, before it is walked."""
+    """Refuse deep nesting in fields that are not read; an aggregated record has no such fields."""
     if document.count(b"[") + document.count(b"{") <= MAX_NESTING:
         return
     depth = 0
     for bracket in re.findall(rb"[\[\]{}]", _STRING.sub(b"", document)):
         depth += 1 if bracket in b"[{" else -1
         if depth > MAX_NESTING:
-            raise _Unusable(f"nested deeper than {MAX_NESTING} (send flat events)")
+            raise _UnusableError(_TOO_DEEP)
 
 
 def _objection(event: _Event | _OneEvent, lane: int) -> str:
     """Say what the types cannot: why this event cannot be used in this lane; empty where it can."""
     own = _lane_of(event.sub)
     if own == _UNKNOWN_LANE:
-        return _NO_PSEUDONYM
+        return _MENDS["sub"]
     if own != lane:
         return _WRONG_LANE
     return _NO_CELL if event.type == SIGHTING and not event.cell else ""
 
 
 def _explained(error: Exception, fields: Sequence[str]) -> str:
-    """Return a decoder's complaint as reason and mend, with the field's name where a list has only its place."""
+    """Return a decoder's complaint as reason and mend, by the field's name rather than its place."""
+    if isinstance(error, RecursionError):
+        return _TOO_DEEP
     text = _DIGITS.sub("#", str(error))
     place = _PLACE.search(text)
     name = ""
@@ -291,6 +305,10 @@ def _explained(error: Exception, fields: Sequence[str]) -> str:
     missing = re.search(r"missing required field `(\w+)`", text)
     name = missing[1] if missing else name
     if name == "sub":
-        return _NO_PSEUDONYM
+        return _MENDS["sub"]
     reason = _PLACE.sub("", text)
-    return f"{name}: {reason} ({_MENDS[name]})" if name in _MENDS else f"{reason} (see the record's format)"
+    return (
+        f"{name}: {reason} ({_MENDS[name]})"
+        if name in _MENDS
+        else f"{reason} (send the form that `replay` sends)"
+    )

@@ -50,7 +50,7 @@ class Pseudonymizer:
     ) -> Event:
         """Return the event of a pseudonym as the stream may hold it.
 
-        An IMEI (14 to 16 digits) becomes its TAC and a keyed hash; any other text in its place reports no device.
+        An IMEI (14 to 16 digits) becomes its TAC and a keyed hash; another text there reports no device.
         Other people's numbers, texts and hosts have no way in: no kind of trigger published today names them.
         """
         digits = imei14(imei)
@@ -64,6 +64,6 @@ class Pseudonymizer:
 
 
 def imei14(text: str) -> str:
-    """Return the first 14 digits of an IMEI or IMEISV (3GPP TS 23.003, clause 6.2); empty where it is none."""
+    """Return the first 14 digits of an IMEI or IMEISV (3GPP TS 23.003, 6.2); empty where it is none."""
     found = _IMEI.fullmatch(_DECORATION.sub("", text)) if text else None
     return found[1] if found else ""

@@ -24,12 +24,16 @@ class TargetLists(Protocol):
     def publish(self, name: str, version: int, subs: Iterable[str]) -> ListVersion:
         """Seal the pseudonyms as one immutable version of the list, under its own data key, and return what names it.
 
-        Publishing the same version again with the same members is harmless.
+        Publishing the same version again with the same members is harmless, with others raises Conflict.
         """
         ...
 
     def holds(self, version: ListVersion, sub: str) -> bool:
-        """Tell exactly whether a pseudonym is on the list."""
+        """Tell exactly whether a pseudonym is on the list. Raises NotFound for a version that does not stand."""
+        ...
+
+    def shred(self, version: ListVersion) -> None:
+        """Destroy the version's key and with it the list, for good; one that does not stand is passed over."""
         ...
 
 

@@ -37,13 +37,17 @@ _BEFORE: Final[dict[str, tuple[TouchState, ...]]] = {"sent": ("claimed",), "deli
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A wave that a journey has left: its node, the port it left by, the touch's last state and the attempts made."""
+    """A wave that a journey has left: its node, the port it left by, the touch's last state and the attempts made.
+
+    `tag` names the wave as its touch ids do.
+    """
 
     node: str
     port: str
     touch: TouchState
     attempts: int
     channel: str = ""
+    tag: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +135,12 @@ def enter(flow: Flow, journey: Journey, target: str, port: str) -> Journey:
         touch="queued" if wave.is_active else "open",
         channel=wave.channels[0] if wave.is_active else "",
         attempt=1,
-        steps=(*journey.steps, Step(journey.node, port, journey.touch, journey.attempt, journey.channel)),
+        steps=(*journey.steps, _step(journey, port)),
     )
+
+
+def _step(journey: Journey, port: str) -> Step:
+    return Step(journey.node, port, journey.touch, journey.attempt, journey.channel, wave_tag(journey.wave))
 
 
 def close(journey: Journey, answer: str) -> Journey:
@@ -147,9 +155,7 @@ def _leave(flow: Flow, journey: Journey, port: str) -> Journey:
     return enter(flow, journey, target, port)
 
 
-def answered(
-    flow: Flow, journey: Journey, tag: str, attempt: int, answer: Answer, channel: str, at: int
-) -> Journey:
+def answered(flow: Flow, journey: Journey, tag: str, attempt: int, answer: Answer, channel: str, at: int) -> Journey:
     """Return the journey after an answer or a delivery report on the touch of wave tag `tag` and `attempt`.
 
     What arrives after the journey has moved on moves nothing (an accept or a refuse still closes it, and interest
@@ -228,9 +234,9 @@ class Route:
     ahead: bool = False
 
 
-def route(flow: Flow, journey: Journey, wave: str, depth: int) -> Route:
-    """Return where a member of `wave` (the `depth`-th of its path, from 0) goes when the window is over."""
-    if journey.state != "in":
+def route(flow: Flow, journey: Journey, wave: str, node: str, depth: int) -> Route:
+    """Return where a member of `wave` at `node` (the `depth`-th of its path, from 0) goes when the window is over."""
+    if journey.state != "in" or journey.path[depth : depth + 1] != (node,):
         return Route(None)
     if journey.wave == wave:
         return Route(timed_out(flow, journey))
@@ -255,6 +261,6 @@ def ending(flow: Flow, journey: Journey, now: int) -> str:
 
 def touches(journey: Journey) -> Sequence[Step]:
     """Return every touch of the journey, wave by wave, the current one last; what was never made is left out."""
-    current = Step(journey.node, journey.port or "open", journey.touch, journey.attempt, journey.channel)
+    current = _step(journey, journey.port or "open")
     made = ("claimed", "sent", "delivered", "failed", "shown")
     return [step for step in (*journey.steps, current) if step.touch in made or step.attempts > 1]

@@ -45,9 +45,7 @@ class Pseudonymizer:
         """Return the keyed hash, 12 characters, of an IMEI's first 14 digits (the 15th is a check digit)."""
         return self._hash(f"imei#{imei14}", size=9)
 
-    def minimise(
-        self, sub: str, ts: int, type: str, *, cell: str = "", imei: str = "", plmn: str = ""
-    ) -> Event:
+    def minimise(self, sub: str, ts: int, type: str, *, cell: str = "", imei: str = "", plmn: str = "") -> Event:
         """Return the event of a pseudonym as the stream may hold it.
 
         An IMEI (14 to 16 digits) becomes its TAC and a keyed hash; another text there reports no device.

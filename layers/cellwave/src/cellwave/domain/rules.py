@@ -40,12 +40,14 @@ class AreaRules:
 class Rules:
     """Everything the engine asks while events pass: look-ups only.
 
-    `cells` names each cell of an area that a campaign needs; any other cell is outside every area.
+    `cells` names each cell of an area that a campaign needs; any other cell is outside every area. A subscriber
+    on none of `lists` is not tracked at all.
     """
 
     campaigns: Mapping[str, Campaign]
     areas: Mapping[str, AreaRules]
     cells: Mapping[str, tuple[str, ...]]
+    lists: frozenset[str]
 
     @classmethod
     def compile(cls, campaigns: Iterable[Campaign], areas: Mapping[str, Collection[str]]) -> Self:
@@ -71,6 +73,7 @@ class Rules:
             campaigns=by_name,
             areas={area: AreaRules.of(needing) for area, needing in by_area.items()},
             cells={cell: tuple(names) for cell, names in cells.items()},
+            lists=frozenset(campaign.target_list for campaign in by_name.values()),
         )
 
     def areas_at(self, cell: str) -> tuple[str, ...]:

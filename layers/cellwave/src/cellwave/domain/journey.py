@@ -198,7 +198,7 @@ Claim = Literal["claimed", "already_claimed", "revoked", "expired"]
 
 
 def claim(journey: Journey, tag: str, attempt: int, now: int) -> tuple[Claim, Journey]:
-    """The last look before an active touch leaves: return the verdict and the journey after it."""
+    """Take the last look before an active touch leaves: return the verdict and the journey after it."""
     if journey.state != "in" or wave_tag(journey.wave) != tag or journey.attempt != attempt:
         return "revoked", journey
     if journey.touch != "queued":
@@ -228,7 +228,7 @@ def shown(flow: Flow, journey: Journey, channel: str) -> Journey:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where a member of a wave goes when it is collected: `target` None means out of the flow; `ahead`: already there."""
+    """Where a member of a wave goes when it is collected: `target` None: out of the flow; `ahead`: there already."""
 
     target: str | None
     ahead: bool = False

@@ -32,11 +32,11 @@ class JourneyStore(Protocol):
         ...
 
     def create(self, journeys: Sequence[Journey]) -> list[Journey]:
-        """Write each journey if it does not exist, and return what then stands, in the same order (revision 1 or more)."""
+        """Write each journey if it does not exist; return what then stands, in the same order (revision 1 or more)."""
         ...
 
     def get(self, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], Journey]:
-        """Return the journeys of these (sub, id), as they are now (consistent); those that do not exist are left out."""
+        """Return the journeys of these (sub, id) as they are now (consistent); leave out those that do not exist."""
         ...
 
     def of(self, sub: str) -> list[Journey]:

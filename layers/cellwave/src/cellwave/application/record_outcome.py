@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from cellwave.application.cohorts import Cohorts
 from cellwave.application.placements import place
 from cellwave.domain.errors import Conflict, NotFound
 from cellwave.domain.flow import Flow
@@ -45,6 +46,7 @@ class OutcomeRecorder:
     ledger: Ledger
     queues: ChannelQueues
     tokens: TouchTokens
+    cohorts: Cohorts
     clock: Clock
 
     def record(self, ruleset: Ruleset, report: Report) -> Recorded:
@@ -82,14 +84,22 @@ class OutcomeRecorder:
 
     def _move(self, flow: Flow, journey: Journey, ref: TouchRef, answer: Answer, entry: Outcome) -> int:
         for _ in range(_TRIES):
-            after = answered(flow, journey, ref.wave_tag, ref.attempt, answer, entry.channel, entry.ts)
+            now = self.clock.now()
+            after = answered(flow, journey, ref.wave_tag, ref.attempt, answer, entry.channel, entry.ts, now)
             written = after != journey and self.journeys.replace([after])[0]
             if written or after == journey:
                 if _follows(after, ref):
-                    self.queues.send(place(self.tokens, [after]))
+                    self._see_to(flow, after)
                 return int(written)
             journey = self.journeys.get([(ref.sub, ref.journey)])[ref.sub, ref.journey]
         raise Conflict("the journey keeps changing")
+
+    def _see_to(self, flow: Flow, journey: Journey) -> None:
+        """Send the touch that an outcome led to; join the cohort if the wave that was left is collected by now."""
+        self.queues.send(place(self.tokens, [journey]))
+        left = journey.due - flow.waves[journey.node].window_ms
+        if journey.state == "in" and journey.steps and self.clock.now() >= left:
+            self.cohorts.join_strays([journey])
 
 
 def _follows(journey: Journey, ref: TouchRef) -> bool:

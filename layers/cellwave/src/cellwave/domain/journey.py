@@ -155,10 +155,13 @@ def _leave(flow: Flow, journey: Journey, port: str) -> Journey:
     return enter(flow, journey, target, port)
 
 
-def answered(flow: Flow, journey: Journey, tag: str, attempt: int, answer: Answer, channel: str, at: int) -> Journey:
+def answered(
+    flow: Flow, journey: Journey, tag: str, attempt: int, answer: Answer, channel: str, at: int, now: int
+) -> Journey:
     """Return the journey after an answer or a delivery report on the touch of wave tag `tag` and `attempt`.
 
-    What arrives after the journey has moved on moves nothing (an accept or a refuse still closes it, and interest
+    `at` is when it was said, `now` when it arrives (stream ms): a window that is over is over, whatever was said in
+    it. What arrives after the journey has moved on moves nothing (an accept or a refuse still closes it, and interest
     is noted). An answer given on a channel that the current wave does not use, as when interest is followed up
     at the counter while a call is queued, moves nothing either unless it closes.
     """
@@ -167,7 +170,7 @@ def answered(flow: Flow, journey: Journey, tag: str, attempt: int, answer: Answe
     if answer in ("accepted", "refused"):
         return close(journey, answer)
     noted = replace(journey, interest=max(journey.interest, at)) if answer == "considering" else journey
-    is_current = wave_tag(journey.wave) == tag and journey.attempt == attempt and at < journey.due
+    is_current = wave_tag(journey.wave) == tag and journey.attempt == attempt and now < journey.due
     if not is_current or channel not in flow.waves[journey.node].channels:
         return noted
     if answer in _REPORTS:

@@ -89,16 +89,16 @@ class OutcomeRecorder:
             written = after != journey and self.journeys.replace([after])[0]
             if written or after == journey:
                 if _follows(after, ref):
-                    self._see_to(flow, after)
+                    self._see_to(flow, after, ref)
                 return int(written)
             journey = self.journeys.get([(ref.sub, ref.journey)])[ref.sub, ref.journey]
         raise Conflict("the journey keeps changing")
 
-    def _see_to(self, flow: Flow, journey: Journey) -> None:
+    def _see_to(self, flow: Flow, journey: Journey, ref: TouchRef) -> None:
         """Send the touch that an outcome led to; join the cohort if the wave that was left is collected by now."""
         self.queues.send(place(self.tokens, [journey]))
-        left = journey.due - flow.waves[journey.node].window_ms
-        if journey.state == "in" and journey.steps and self.clock.now() >= left:
+        has_moved = journey.state == "in" and wave_tag(journey.wave) != ref.wave_tag
+        if has_moved and self.clock.now() >= journey.due - flow.waves[journey.node].window_ms:
             self.cohorts.join_strays([journey])
 
 

@@ -23,7 +23,7 @@ class _Body(BaseModel):
 
 
 class ClaimBody(_Body):
-    """`POST /v1/claims`: may this touch leave now?"""
+    """`POST /v1/claims`: may this touch leave now."""
 
     touch: Touch
 
@@ -46,7 +46,8 @@ class OutcomeBody(_Body):
 class OffersBody(_Body):
     """`POST /v1/offers`: what may be offered to the subscriber here.
 
-    The number is in the body, never in a URL."""
+    The number is in the body, never in a URL.
+    """
 
     msisdn: Annotated[str, Field(min_length=8, max_length=24)]
     channel: Literal["counter", "hotline", "web", "app", "self_service"]

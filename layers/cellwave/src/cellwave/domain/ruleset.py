@@ -19,7 +19,7 @@ class ListVersion:
 
 @dataclass(frozen=True, slots=True)
 class Ruleset:
-    """What is published. `flows` holds every version that a journey may run, by key; `current` the newest key by name."""
+    """What is published. `flows` holds, by key, every version that a journey may run; `current` the newest by name."""
 
     version: int = 0
     campaigns: Mapping[str, Campaign] = field(default_factory=dict)

@@ -17,9 +17,7 @@ class MemorySystemKeys:
 
     def current(self, purpose: Purpose) -> SystemKey:
         """Return the key of a purpose."""
-        return SystemKey(
-            "k1", hashlib.blake2b(purpose.encode(), key=self._seed, digest_size=KEY_BYTES).digest()
-        )
+        return SystemKey("k1", hashlib.blake2b(purpose.encode(), key=self._seed, digest_size=KEY_BYTES).digest())
 
     def of(self, purpose: Purpose, key_id: str) -> SystemKey:
         """Return the key of this id. Raises NotFound."""

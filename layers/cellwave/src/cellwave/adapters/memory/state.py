@@ -2,93 +2,101 @@
 
 import threading
 from collections.abc import Collection, Iterable, Mapping
-from typing import TypeVar
+from dataclasses import replace
+from itertools import count
 
 import msgspec
 
 from cellwave.adapters import expiry
 from cellwave.domain.errors import Conflict
-from cellwave.domain.pages import Lane, Page
+from cellwave.domain.pages import DueMark, Lane, Page
 from cellwave.ports.clock import Clock
-
-_T = TypeVar("_T", Page, Lane)
-_Kept = tuple[bytes, int, int]
-"""Encoded value, version, expires_at (wall seconds)."""
 
 
 class MemoryStateStore:
-    """StateStore in memory. Values are kept encoded, so that nobody shares an object with the store."""
+    """StateStore in memory. Nobody shares an object with the store: what goes in or out is copied."""
 
     def __init__(self, clock: Clock):
         self._clock = clock
         self._lock = threading.Lock()
-        self._pages: dict[int, _Kept] = {}
-        self._lanes: dict[int, _Kept] = {}
-        self._due: dict[int, dict[int, tuple[frozenset[int], int]]] = {}
+        self._pages: dict[int, tuple[Page, bytes, int]] = {}
+        self._lanes: dict[int, tuple[Lane, int]] = {}
+        self._due: dict[int, dict[int, tuple[DueMark, int]]] = {}
+        self._stamps = count(1)
 
     def load_pages(self, partitions: Collection[int]) -> dict[int, Page]:
         """Return the pages; new ones where nothing stands."""
         with self._lock:
-            return {number: self._read(self._pages, number, Page) or Page(number) for number in partitions}
+            return {number: self._page(number) for number in partitions}
 
     def save_page(self, page: Page) -> None:
         """Write a page if its version is the stored one. Raises Conflict."""
         with self._lock:
-            self._write(self._pages, page.partition, page, expiry.STATE)
+            _match("page", page.partition, page.version, self._page(page.partition).version)
+            page.version += 1
+            kept = replace(page, positions=dict(page.positions), subscribers={})
+            subscribers = msgspec.msgpack.encode(page.subscribers)
+            self._pages[page.partition] = (kept, subscribers, self._clock.wall() + expiry.STATE)
 
     def load_lanes(self, lanes: Collection[int]) -> dict[int, Lane]:
         """Return the lanes; new ones where nothing stands."""
         with self._lock:
-            return {number: self._read(self._lanes, number, Lane) or Lane(number) for number in lanes}
+            return {number: self._lane(number) for number in lanes}
 
     def save_lane(self, lane: Lane) -> None:
         """Write a lane if its version is the stored one. Raises Conflict."""
         with self._lock:
-            self._write(self._lanes, lane.lane, lane, expiry.LANES)
+            _match("lane", lane.lane, lane.version, self._lane(lane.lane).version)
+            lane.version += 1
+            self._lanes[lane.lane] = (_copy(lane), self._clock.wall() + expiry.LANES)
 
     def all_lanes(self) -> Iterable[Lane]:
         """Return every lane that was ever saved."""
         with self._lock:
-            lanes = [self._read(self._lanes, number, Lane) for number in sorted(self._lanes)]
-        return [lane for lane in lanes if lane is not None]
+            lanes = [self._lane(number) for number in sorted(self._lanes)]
+        return [lane for lane in lanes if lane.version]
 
     def add_due(self, lane: int, marks: Mapping[int, Collection[int]]) -> None:
         """Add partitions to the marks of a lane."""
+        expires_at = self._clock.wall() + expiry.STATE
         with self._lock:
             minutes = self._due.setdefault(lane, {})
             for minute, partitions in marks.items():
-                before, _ = minutes.get(minute, (frozenset(), 0))
-                minutes[minute] = (before.union(partitions), self._clock.wall() + expiry.STATE)
+                before = minutes[minute][0].partitions if minute in minutes else frozenset()
+                mark = DueMark(minute, before.union(partitions), next(self._stamps))
+                minutes[minute] = (mark, expires_at)
 
-    def due(self, lane: int, until: int) -> dict[int, frozenset[int]]:
-        """Return the marks of a lane at minutes <= `until`."""
+    def due(self, lane: int, until: int) -> list[DueMark]:
+        """Return the marks of a lane at minutes <= `until`, the earliest first."""
         now = self._clock.wall()
         with self._lock:
-            return {
-                minute: partitions
-                for minute, (partitions, expires_at) in sorted(self._due.get(lane, {}).items())
-                if minute <= until and expires_at > now
-            }
+            marks = sorted(self._due.get(lane, {}).items())
+        return [mark for minute, (mark, expires_at) in marks if minute <= until and expires_at > now]
 
-    def clear_due(self, lane: int, minutes: Collection[int]) -> None:
-        """Forget marks."""
+    def clear_due(self, lane: int, marks: Collection[DueMark]) -> None:
+        """Forget marks that nobody has added to."""
         with self._lock:
-            for minute in minutes:
-                self._due.get(lane, {}).pop(minute, None)
+            minutes = self._due.get(lane, {})
+            for mark in marks:
+                if mark.minute in minutes and minutes[mark.minute][0].stamp == mark.stamp:
+                    del minutes[mark.minute]
 
-    def _kept(self, table: dict[int, _Kept], number: int) -> _Kept | None:
-        kept = table.get(number)
-        return kept if kept is not None and kept[2] > self._clock.wall() else None
+    def _page(self, number: int) -> Page:
+        if number not in self._pages or self._pages[number][2] <= self._clock.wall():
+            return Page(number)
+        page, subscribers, _ = self._pages[number]
+        return replace(page, positions=dict(page.positions), subscribers=msgspec.msgpack.decode(subscribers))
 
-    def _read(self, table: dict[int, _Kept], number: int, kind: type[_T]) -> _T | None:
-        kept = self._kept(table, number)
-        return msgspec.msgpack.decode(kept[0], type=kind) if kept else None
+    def _lane(self, number: int) -> Lane:
+        if number not in self._lanes or self._lanes[number][1] <= self._clock.wall():
+            return Lane(number)
+        return _copy(self._lanes[number][0])
 
-    def _write(self, table: dict[int, _Kept], number: int, value: Page | Lane, keep: int) -> None:
-        kept = self._kept(table, number)
-        if value.version != (kept[1] if kept else 0):
-            raise Conflict(
-                f"{type(value).__name__.lower()} {number} has changed since version {value.version}"
-            )
-        value.version += 1
-        table[number] = (msgspec.msgpack.encode(value), value.version, self._clock.wall() + keep)
+
+def _copy(lane: Lane) -> Lane:
+    return replace(lane, positions=dict(lane.positions), numbers=dict(lane.numbers), counts=dict(lane.counts))
+
+
+def _match(kind: str, number: int, version: int, stored: int) -> None:
+    if version != stored:
+        raise Conflict(f"{kind} {number} has changed since version {version}")

@@ -1,0 +1,1 @@
+"""DynamoDB: state, journeys and ledger, vault, registry."""

@@ -1,0 +1,165 @@
+"""The matcher's state: one table of pages, lanes and due marks.
+
+| pk | sk | attributes |
+| `P#0123` | `-` | `v` version, `b` body (see pages.py), `expires_at` |
+| `L#07` | `-` | `v`, `clock`, `rules`, and by name `positions`, `numbers`, `counts`, `expires_at` |
+| `D#07` | minute, 12 digits | `partitions` number set, `stamp`, `expires_at` |
+"""
+
+import secrets
+from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Final
+
+from cellwave.adapters import expiry
+from cellwave.adapters.dynamodb.items import Item, Refused, Table, is_live
+from cellwave.adapters.dynamodb.pages import decode_page, encode_page
+from cellwave.adapters.parallel import each
+from cellwave.domain.errors import Conflict
+from cellwave.domain.identifiers import LANES
+from cellwave.domain.pages import DueMark, Lane, Page
+from cellwave.ports.clock import Clock
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_ALONE: Final = "-"
+_UNCHANGED: Final = "v = :version AND expires_at > :now"
+_ABSENT: Final = "attribute_not_exists(pk) OR expires_at <= :now"
+
+
+class DynamoStateStore:
+    """StateStore on DynamoDB."""
+
+    def __init__(self, client: "DynamoDBClient", table: str, clock: Clock):
+        self._table = Table(client, table)
+        self._clock = clock
+
+    def load_pages(self, partitions: Collection[int]) -> dict[int, Page]:
+        """Return the pages; new ones where nothing stands."""
+        pages = {number: Page(number) for number in partitions}
+        for item in self._live([(_page_key(number), _ALONE) for number in partitions]):
+            number = int(item["pk"]["S"][2:])
+            pages[number] = decode_page(number, int(item["v"]["N"]), item["b"]["B"])
+        return pages
+
+    def save_page(self, page: Page) -> None:
+        """Write a page if its version is the stored one. Raises Conflict."""
+        item = {"b": {"B": encode_page(page)}}
+        self._save(_page_key(page.partition), page.version, item, expiry.STATE)
+        page.version += 1
+
+    def load_lanes(self, lanes: Collection[int]) -> dict[int, Lane]:
+        """Return the lanes; new ones where nothing stands."""
+        found = {number: Lane(number) for number in lanes}
+        for item in self._live([(_lane_key(number), _ALONE) for number in lanes]):
+            lane = _lane_of(item)
+            found[lane.lane] = lane
+        return found
+
+    def save_lane(self, lane: Lane) -> None:
+        """Write a lane if its version is the stored one. Raises Conflict."""
+        item: Item = {
+            "clock": {"N": str(lane.clock)},
+            "rules": {"N": str(lane.rules)},
+            # Stream positions have up to 56 digits, a DynamoDB number 38.
+            "positions": {"M": {name: {"S": str(number)} for name, number in lane.positions.items()}},
+            "numbers": {"M": {name: {"N": str(number)} for name, number in lane.numbers.items()}},
+            "counts": {"M": {name: {"N": str(number)} for name, number in lane.counts.items()}},
+        }
+        self._save(_lane_key(lane.lane), lane.version, item, expiry.LANES)
+        lane.version += 1
+
+    def all_lanes(self) -> Iterable[Lane]:
+        """Return every lane that was ever saved."""
+        return [lane for lane in self.load_lanes(range(LANES)).values() if lane.version]
+
+    def add_due(self, lane: int, marks: Mapping[int, Collection[int]]) -> None:
+        """Add partitions to the marks of a lane."""
+        expires_at = str(self._clock.wall() + expiry.STATE)
+
+        def add(mark: tuple[int, Collection[int]]) -> None:
+            minute, partitions = mark
+            values = {
+                ":partitions": {"NS": [str(number) for number in sorted(set(partitions))]},
+                # Random, not counted: a mark cleared and set anew must not bear a stamp seen before.
+                ":stamp": {"N": str(secrets.randbits(63))},
+                ":expires_at": {"N": expires_at},
+            }
+            expression = "ADD partitions :partitions SET stamp = :stamp, expires_at = :expires_at"
+            self._table.update(_due_key(lane, minute), expression, values)
+
+        each(add, [mark for mark in marks.items() if mark[1]])
+
+    def due(self, lane: int, until: int) -> list[DueMark]:
+        """Return the marks of a lane at minutes <= `until`, the earliest first."""
+        values = {":pk": {"S": f"D#{lane:02d}"}, ":until": {"S": _minute(until)}}
+        now = self._clock.wall()
+        return [
+            DueMark(
+                minute=int(item["sk"]["S"]),
+                partitions=frozenset(map(int, item["partitions"]["NS"])),
+                stamp=int(item["stamp"]["N"]),
+            )
+            for item in self._table.query("pk = :pk AND sk <= :until", values)
+            if is_live(item, now)
+        ]
+
+    def clear_due(self, lane: int, marks: Collection[DueMark]) -> None:
+        """Forget marks that nobody has added to."""
+
+        def clear(mark: DueMark) -> None:
+            try:
+                self._table.delete(_due_key(lane, mark.minute), "stamp = :stamp", {":stamp": {"N": str(mark.stamp)}})
+            except Refused:
+                return  # gone already, or somebody added to it
+
+        each(clear, list(marks))
+
+    def _live(self, keys: Collection[tuple[str, str]]) -> list[Item]:
+        now = self._clock.wall()
+        return [item for item in self._table.batch_get(keys) if is_live(item, now)]
+
+    def _save(self, pk: str, version: int, item: Item, keep: int) -> None:
+        now = self._clock.wall()
+        values = {":now": {"N": str(now)}}
+        if version:
+            values[":version"] = {"N": str(version)}
+        whole: Item = {
+            "pk": {"S": pk},
+            "sk": {"S": _ALONE},
+            "v": {"N": str(version + 1)},
+            "expires_at": {"N": str(now + keep)},
+            **item,
+        }
+        try:
+            self._table.put(whole, _UNCHANGED if version else _ABSENT, values)
+        except Refused:
+            raise Conflict(f"{pk} has changed since version {version}") from None
+
+
+def _page_key(partition: int) -> str:
+    return f"P#{partition:04d}"
+
+
+def _lane_key(lane: int) -> str:
+    return f"L#{lane:02d}"
+
+
+def _due_key(lane: int, minute: int) -> Item:
+    return {"pk": {"S": f"D#{lane:02d}"}, "sk": {"S": _minute(minute)}}
+
+
+def _minute(minute: int) -> str:
+    return f"{minute:012d}"
+
+
+def _lane_of(item: Item) -> Lane:
+    return Lane(
+        lane=int(item["pk"]["S"][2:]),
+        version=int(item["v"]["N"]),
+        positions={name: int(value["S"]) for name, value in item["positions"]["M"].items()},
+        clock=int(item["clock"]["N"]),
+        rules=int(item["rules"]["N"]),
+        numbers={name: int(value["N"]) for name, value in item["numbers"]["M"].items()},
+        counts={name: int(value["N"]) for name, value in item["counts"]["M"].items()},
+    )

@@ -32,10 +32,10 @@ class ReplayPlan:
     """What to replay and how.
 
     `speed` is stream seconds a wall second, None for as fast as it goes. `start_ms` moves the file so that it
-    begins then, None leaves its own clock; with `fold_hours` every subscriber's run begins within so many hours of
-    it (0: distances are kept; None: 24 for traces, 0 for others). `producer` names the run: the same file under the same name, start and speed makes
-    the same records, which the matcher knows when they come again; empty for a name made of all these. `tee`
-    receives the events as sent, `quarantine` the lines that could not be used.
+    begins then, None leaves its own clock; with `fold_hours` every subscriber's run begins within so many hours
+    of it (0: distances are kept; None: 24 for traces, 0 for others). `producer` names the run: the same file under
+    the same name, start and speed makes the same records, which the matcher knows when they come again; empty for
+    a name made of all these. `tee` receives the events as sent, `quarantine` the lines that could not be used.
     """
 
     path: Path
@@ -103,7 +103,7 @@ class ReplayResult:
             "ratio": round(self.ratio, 2),
             "events_a_second": round(self.events / self.seconds) if self.seconds else 0,
         }
-        return fields | tally | derived
+        return {**fields, **tally, **derived}
 
 
 class _Pace:
@@ -119,14 +119,10 @@ class _Pace:
         """Wait until `stream_ms` after the first event; what was handed in before is written meanwhile."""
         if self._speed is None:
             return
-        if self._left(stream_ms) > _SHORTEST_PAUSE_S:
+        due = self._anchor + stream_ms / 1_000 / self._speed
+        if due - self._monotonic() > _SHORTEST_PAUSE_S:
             before_waiting()
-            if (left := self._left(stream_ms)) > 0:
-                self._pause(left)
-
-    def _left(self, stream_ms: int) -> float:
-        assert self._speed is not None
-        return self._anchor + stream_ms / 1_000 / self._speed - self._monotonic()
+            self._pause(max(0.0, due - self._monotonic()))
 
 
 class _Course:

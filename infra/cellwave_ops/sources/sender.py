@@ -10,7 +10,7 @@ from cellwave.domain.identifiers import LANES, explicit_hash_key
 from cellwave_ops.sources.producer import OutgoingRecord
 
 MAX_WAITING: Final = 1_024
-MAX_ATTEMPTS: Final = 12
+MAX_ATTEMPTS: Final = 25
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 5.0
 
@@ -32,7 +32,8 @@ class Sender:
 
     PutRecords promises no order among the records of a request, and some may fail while later ones succeed: so a
     request carries at most one record of a lane (64 at most, far below the limits of 500 records and 5 MiB), and a
-    failed one stays first in its lane. Raises StreamRefusedError after 12 refusals in a row of the same record.
+    failed one stays first in its lane. Raises StreamRefusedError after 25 refusals in a row of the same record,
+    some 100 seconds.
     """
 
     def __init__(self, client: RecordsClient, stream: str, pause: Callable[[float], None] = time.sleep):

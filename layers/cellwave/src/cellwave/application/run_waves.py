@@ -50,11 +50,19 @@ def collect(
         to = route(flow, journey, wave.wave, wave.node, wave.depth)
         if to.target is not None:
             going.setdefault(to.target, []).append(Member(journey.sub, journey.id, to.ahead))
-    key = part_key(wave, index)
-    if objects.put_new(key, write_members(going)):
-        return {node: len(group) for node, group in sorted(going.items())}
-    first = json.loads(objects.get(key))
+    objects.put_new(part_key(wave, index), write_members(going))
+    return counted(objects, wave, index)
+
+
+def counted(objects: ObjectStore, wave: WaveInput, index: int) -> dict[str, int]:
+    """Return how many members shard `index` collected for each node. Raises NotFound where it is not collected yet."""
+    first = json.loads(objects.get(part_key(wave, index)))
     return {node: len(group) for node, group in sorted(first.items())}
+
+
+def shard_count(objects: ObjectStore, members: Mapping[str, Any]) -> int:
+    """Return how many shards an execution's members lie in."""
+    return len(json.loads(objects.get(members["manifest"]))) if "manifest" in members else 1
 
 
 def part_key(wave: WaveInput, index: int) -> str:

@@ -1,0 +1,5 @@
+"""What the function needs of its environment; template.yaml sets it."""
+
+from typing import Final
+
+NEEDS: Final = ("DATA_BUCKET",)

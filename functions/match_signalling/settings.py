@@ -1,0 +1,14 @@
+"""What the function needs of its environment; template.yaml sets it."""
+
+from typing import Final
+
+NEEDS: Final = (
+    "STATE_TABLE",
+    "JOURNEYS_TABLE",
+    "REGISTRY_TABLE",
+    "DATA_BUCKET",
+    "WAVE_MACHINE_ARN",
+    "CHANNEL_QUEUES",
+    "PEOPLE_KEY_ARN",
+    "STREAM_CLOCK",
+)

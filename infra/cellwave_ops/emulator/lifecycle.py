@@ -35,6 +35,8 @@ STATE_ROOT = PROJECT / ".cellwave"
 STACK_PYTHON = PROJECT / ".tools" / "stack" / "bin" / "python"
 REGION = "us-east-1"
 DEFAULT_PORT = 4566
+DEFAULT_PROCESSES = 8
+"""Lambda handlers that run at once."""
 
 _START_S, _STOP_S, _LOCK_S, _POLL_S = 60.0, 30.0, 1.0, 0.05
 _TAIL_LINES = 20
@@ -83,14 +85,15 @@ def up(
     clock: str = "wall",
     *,
     state_root: Path = STATE_ROOT,
+    processes: int = DEFAULT_PROCESSES,
     without: Sequence[str] = (),
     progress: Callable[[float], None] = lambda seconds: None,
 ) -> Running:
     """Start the stack unless it runs already, and return when it answers.
 
-    `clock` is a stream clock (`stream_clock`); `without` leaves corrections out (tests only); `progress` is
-    called with the seconds waited. Raises `InvalidStreamClockError` and the errors of
-    `cellwave_ops.emulator.errors`.
+    `clock` is a stream clock (`stream_clock`); `processes` bounds the Lambda handlers that run at once; `without`
+    leaves corrections out (tests only); `progress` is called with the seconds waited. Raises `InvalidStreamClockError`
+    and the errors of `cellwave_ops.emulator.errors`.
     """
     StreamClock.parse(clock)
     folder = state_root / instance
@@ -104,7 +107,9 @@ def up(
             raise StackNotInstalledError(STACK_PYTHON)
         if not ports.is_free(port):
             raise PortInUseError(port, ports.owner(port))
-        return _start(Running(instance, folder, port, clock, pid=0), without, progress)
+        wanted = Running(instance, folder, port, clock, pid=0)
+        settings = {"LAMBDA_MAX_PROCS": str(processes), "CELLWAVE_EMULATOR_WITHOUT": ",".join(without)}
+        return _start(wanted, settings, progress)
 
 
 def status(instance: str = "local", *, state_root: Path = STATE_ROOT) -> Running | None:
@@ -143,13 +148,13 @@ def _same(found: Running, port: int, clock: str) -> None:
         raise AlreadyRunningError(found.instance, "the stream clock", found.clock, clock)
 
 
-def _start(wanted: Running, without: Sequence[str], progress: Callable[[float], None]) -> Running:
+def _start(wanted: Running, settings: dict[str, str], progress: Callable[[float], None]) -> Running:
     for name in ("state", "objects", "tmp"):
         (wanted.folder / name).mkdir(exist_ok=True)
     with wanted.log.open("wb") as log, _server_lock(wanted) as lock:
         process = subprocess.Popen(
             [STACK_PYTHON, "-m", "cellwave_ops.emulator.server"],
-            env=_server_environment(wanted, without),
+            env=_server_environment(wanted) | settings,
             cwd=wanted.folder,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -182,7 +187,7 @@ def _server_lock(wanted: Running) -> Iterator[int]:
         yield lock.fileno()
 
 
-def _server_environment(wanted: Running, without: Sequence[str]) -> dict[str, str]:
+def _server_environment(wanted: Running) -> dict[str, str]:
     """All that the server sees: nothing of the caller's AWS settings, for its Lambda workers inherit it."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),
@@ -203,9 +208,7 @@ def _server_environment(wanted: Running, without: Sequence[str]) -> dict[str, st
         "IOT_MTLS_ENABLED": "0",
         "LAMBDA_EXECUTOR": "local",
         "DOCKER_HOST": "unix:///nonexistent/docker.sock",
-        "LAMBDA_MAX_PROCS": os.environ.get("LAMBDA_MAX_PROCS", "8"),
         "STREAM_CLOCK": wanted.clock,
-        "CELLWAVE_EMULATOR_WITHOUT": ",".join(without),
     }
 
 

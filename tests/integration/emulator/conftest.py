@@ -3,7 +3,6 @@
 import contextlib
 import io
 import json
-import os
 import socket
 import time
 import uuid
@@ -16,7 +15,6 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
-from localstack_client.session import Session
 
 from cellwave_ops.emulator import lifecycle
 
@@ -61,10 +59,6 @@ class Stack:
             )
         return self._clients[service]
 
-    def localstack(self, service: str) -> Any:
-        """The same service through LocalStack's own client."""
-        return Session(localstack_host="127.0.0.1").client(service, endpoint_url=self.running.endpoint)
-
     def function(self, code: str, *, layers: tuple[str, ...] = (), seconds: int = 20) -> str:
         """Create a function whose handler is `app.handler`; returns its name."""
         name = unique("function")
@@ -103,7 +97,7 @@ class Stack:
         """Create a stream; returns its name and ARN."""
         name = unique("stream")
         self.kinesis.create_stream(StreamName=name, ShardCount=shards)
-        described = poll(lambda: self._active(name), "the stream to become active")
+        described = poll_until(lambda: self._active(name), "the stream to become active")
         return name, described["StreamARN"]
 
     def _active(self, name: str) -> Any:
@@ -127,7 +121,7 @@ class Stack:
             described = self.stepfunctions.describe_execution(executionArn=execution)
             return described if described["status"] != "RUNNING" else None
 
-        return poll(closed, "the execution to end", within=within)
+        return poll_until(closed, "the execution to end", within=within)
 
     def deploy(self, resources: dict[str, Any], name: str | None = None) -> dict[str, str]:
         """Create or update a CloudFormation stack; returns the physical ids by logical id."""
@@ -140,7 +134,7 @@ class Stack:
             assert "ROLLBACK" not in status, status
             return status.endswith("_COMPLETE")
 
-        poll(complete, "the stack to be deployed", within=20)
+        poll_until(complete, "the stack to be deployed", within=20)
         listed = self.cloudformation.describe_stack_resources(StackName=name)["StackResources"]
         return {"StackName": name} | {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in listed}
 
@@ -149,7 +143,7 @@ def unique(kind: str) -> str:
     return f"{kind}-{uuid.uuid4().hex[:10]}"
 
 
-def poll(look: Callable[[], Any], what: str, *, within: float = 10) -> Any:
+def poll_until(look: Callable[[], Any], what: str, *, within: float = 10) -> Any:
     """Look until there is something to see; an `AssertionError` if there never is."""
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:
@@ -169,9 +163,8 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., St
             instance = unique("instance")
             now = int(time.time() * 1000)
             ends.callback(lifecycle.down, instance, purge=True, state_root=root)
-            os.environ["LAMBDA_MAX_PROCS"] = "3"
             running = lifecycle.up(
-                instance, free_port(), f"{now},{now},{AN_HOUR_A_SECOND}", state_root=root, without=without
+                instance, free_port(), f"{now},{now},{AN_HOUR_A_SECOND}", state_root=root, processes=3, without=without
             )
             return Stack(running, root)
 
@@ -195,3 +188,21 @@ def stack_without(start: Callable[..., Stack]) -> Callable[[str], Stack]:
         return started[correction]
 
     return without
+
+
+@pytest.fixture
+def poll() -> Callable[..., Any]:
+    """Look until there is something to see: `poll(look, what, within=seconds)`."""
+    return poll_until
+
+
+@pytest.fixture
+def name() -> str:
+    """A name that nothing else has."""
+    return unique("test")
+
+
+@pytest.fixture
+def zip_of() -> Callable[[dict[str, str]], bytes]:
+    """Pack files, by name, into a zip archive."""
+    return zipped

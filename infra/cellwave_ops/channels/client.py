@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol
 import urllib3
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
+from botocore.credentials import Credentials, ReadOnlyCredentials
 
 _TRIES: Final = 5
 
@@ -34,7 +34,7 @@ class SignedApi:
     A request that got no answer, 409 or 5xx is sent again: every effect behind the API has a deterministic id.
     """
 
-    def __init__(self, base_url: str, credentials: Credentials, region: str):
+    def __init__(self, base_url: str, credentials: Credentials | ReadOnlyCredentials, region: str):
         self._base_url = base_url.rstrip("/")
         self._signer = SigV4Auth(credentials, "execute-api", region)
         retries = urllib3.Retry(total=_TRIES, status=0, backoff_factor=0.1, allowed_methods=None)

@@ -36,11 +36,11 @@ def refuse_other_releases(installed: str) -> None:
 def main() -> None:
     """Check the release, apply the corrections, serve until SIGTERM."""
     refuse_other_releases(version("ministack"))
-    # The path that led here is not for the Lambda workers, which inherit the environment.
-    os.environ.pop("PYTHONPATH", None)
     os.environ.setdefault("BIND_HOST", "127.0.0.1")
     without = {name.strip() for name in os.environ.get("CELLWAVE_EMULATOR_WITHOUT", "").split(",")} - {""}
     applied = corrections.apply_all(without)
+    for own in ("PYTHONPATH", "STREAM_CLOCK"):  # Lambda workers inherit the environment: theirs is the template's
+        os.environ.pop(own, None)
     from ministack.app import main as serve
 
     logging.getLogger("cellwave.emulator").info("corrections: %s", ", ".join(applied))

@@ -151,9 +151,12 @@ def _ms(moment: str) -> int:
 
 def _number(text: str, base: int, column: str) -> int:
     try:
-        return int(text, base)
+        number = int(text, base)
     except ValueError:
-        raise _MalformedError(f"{column} is not a number to base {base}") from None
+        number = -1
+    if number < 0:
+        raise _MalformedError(f"{column} is not a number to base {base}")
+    return number
 
 
 def _subscribers(names: dict[str, list[_Sample]]) -> dict[str, str]:

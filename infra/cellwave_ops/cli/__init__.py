@@ -1,0 +1,1 @@
+"""The `cellwave` command: a file for each group of commands, put together in `app`."""

@@ -1,0 +1,82 @@
+"""`cellwave poll` and `front`: reference channel systems at work."""
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.table import Table
+
+from cellwave.domain.flow import ACTIVE_CHANNELS
+from cellwave_ops.channels.front import FrontLine
+from cellwave_ops.channels.sender import Sender, outbox
+from cellwave_ops.cli.terminal import ERR, OUT
+from cellwave_ops.sources.numbers import read_numbers
+from cellwave_ops.stack import connect
+
+_OUTBOX: Final = Path(".cellwave") / "outbox"
+Seconds = Annotated[float, typer.Option(min=0, help="Stop after so many seconds without work; 0: never.")]
+Public = Annotated[int | None, typer.Option("--public", help="Seed of a simulated public that answers.")]
+
+
+def poll(
+    channel: Annotated[str, typer.Argument(help=f"One of {', '.join(ACTIVE_CHANNELS)}.")],
+    public: Public = None,
+    out: Annotated[Path | None, typer.Option(help="The file that stands for the network; numbers are masked.")] = None,
+    idle: Seconds = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON at the end.")] = False,
+) -> None:
+    """Be a channel system: poll the queue, claim each touch, send, report. Ends on Ctrl-C or when idle.
+
+    Never sends a touch twice: what was claimed by a run that died stays unsent and unknown. A message that is no
+    touch goes to the dead-letter queue after its receives.
+    """
+    if channel not in ACTIVE_CHANNELS:
+        raise typer.BadParameter(f"{channel!r} has no queue: {', '.join(ACTIVE_CHANNELS)} have", param_hint="CHANNEL")
+    stack = connect()
+    send = outbox(out or _OUTBOX / f"{channel}.jsonl")
+    url = stack.channel_queues[channel]
+    sender = Sender(channel, url, stack.wiring.clients.sqs, stack.api(), send, stack.clock().now, public)
+    last = time.monotonic()
+    try:
+        while not idle or time.monotonic() - last < idle:
+            wait = 1 if idle or not sender.agenda.is_empty else 20
+            if sender.poll(wait):
+                last = time.monotonic()
+                ERR.print(f"{channel}: {_line(sender.counts)}")
+    except KeyboardInterrupt:
+        ERR.print("stopped")
+    _show(f"Channel {channel}", dict(sender.counts), as_json)
+
+
+def front(
+    people: Annotated[Path, typer.Argument(help="CSV with a `sub` column: who may come by.")],
+    public: Public = 1,
+    visits: Annotated[float, typer.Option(min=0, help="Visits a person and day.")] = 0.25,
+    idle: Annotated[float, typer.Option(min=0, help="Stop after so many seconds; 0: on Ctrl-C.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON at the end.")] = False,
+) -> None:
+    """Be the front line: people come to the counter, ring the hotline, open the web page, and are made their offer."""
+    stack = connect()
+    line = FrontLine(read_numbers(people), stack.api(), stack.clock().now, public or 1, visits)
+    begun = time.monotonic()
+    try:
+        line.run(lambda: bool(idle) and time.monotonic() - begun > idle)
+    except KeyboardInterrupt:
+        ERR.print("stopped")
+    _show("Front line", dict(line.counts), as_json)
+
+
+def _line(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items()))
+
+
+def _show(title: str, counts: dict[str, int], as_json: bool) -> None:
+    if as_json:
+        OUT.print_json(json.dumps(counts))
+        return
+    table = Table("what", "how often", title=title, title_justify="left")
+    for name, count in sorted(counts.items()):
+        table.add_row(name.replace("_", " "), f"{count:,}")
+    OUT.print(table)

@@ -1,0 +1,108 @@
+"""What the command does to a deployed stack, apart from how it shows it."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from cellwave.application.publish import Publication, publish_list
+from cellwave.application.report import Report, report
+from cellwave.contracts.documents import load_areas, load_campaigns, load_flows, load_scripts
+from cellwave.domain.errors import DocumentError, Problem
+from cellwave.domain.identifiers import LANES
+from cellwave_ops.stack import Stack
+
+
+def read_publication(folder: Path) -> Publication:
+    """Return what a folder holds: `campaigns/`, `flows/`, `areas.json`, `scripts.json`, each if it is there.
+
+    Raises DocumentError with every problem of every file, and one for a folder that holds none of them.
+    """
+    problems: list[Problem] = []
+    found: dict[str, Any] = {}
+    for name, load in (
+        ("campaigns", load_campaigns),
+        ("flows", load_flows),
+        ("areas.json", load_areas),
+        ("scripts.json", load_scripts),
+    ):
+        path = folder / name
+        if path.exists():
+            try:
+                found[path.stem] = load(path)
+            except DocumentError as error:
+                problems += error.problems
+    if not found and not problems:
+        mend = "it takes campaigns/, flows/, areas.json, scripts.json, or some of them"
+        problems.append(Problem(str(folder), "", "nothing to publish here", mend))
+    if problems:
+        raise DocumentError(problems)
+    return Publication(**found)
+
+
+def load_numbers(stack: Stack, name: str, numbers: list[str]) -> int:
+    """Seal and publish canonical MSISDNs as a list's next version, and return it."""
+    wiring = stack.wiring
+    keys = stack.pseudonymizer()
+    by_pseudonym = {keys.of(number): number for number in numbers}
+    return publish_list(wiring.registry, wiring.lists, wiring.vault, name, by_pseudonym).version
+
+
+def stack_report(stack: Stack, grace: int = 0) -> Report:
+    """Return the report of a deployed stack, as of now in stream time."""
+    wiring = stack.wiring
+    ruleset = wiring.registry.current()
+    now = stack.clock().now()
+    return report(ruleset, wiring.state.all_lanes(), wiring.journeys.all(), wiring.ledger.all(), now, grace)
+
+
+def report_document(counted: Report) -> dict[str, Any]:
+    """Return the report as it is written to JSON."""
+    return {
+        "stream": dict(counted.stream),
+        "matches": {"total": counted.matched, "by_campaign": dict(counted.matches), "by_fate": dict(counted.fates)},
+        "touches": [
+            {"wave": wave, "channel": channel, **states} for (wave, channel), states in sorted(counted.touches.items())
+        ],
+        "answers": [
+            {"channel": channel, "answer": kind, "count": count}
+            for (channel, kind), count in sorted(counted.answers.items())
+        ],
+        "endings": dict(counted.endings),
+        "stuck": list(counted.stuck),
+        "balanced": counted.is_balanced,
+    }
+
+
+def stack_status(stack: Stack) -> dict[str, Any]:
+    """Return what is published and what waits in a deployed stack."""
+    ruleset = stack.wiring.registry.current()
+    lanes = list(stack.wiring.state.all_lanes())
+    counts: dict[str, int] = {}
+    for lane in lanes:
+        for name, count in lane.counts.items():
+            counts[name] = counts.get(name, 0) + count
+    return {
+        "stack": stack.name,
+        "stream_time": _moment(stack.clock().now()),
+        "ruleset": ruleset.version,
+        "campaigns": sorted(ruleset.campaigns),
+        "flows": sorted(ruleset.current.values()),
+        "lists": {name: version.count for name, version in sorted(ruleset.lists.items())},
+        "lanes": f"{len(lanes)} of {LANES} seen",
+        "stream": counts,
+        "queued": {channel: depth(stack, url) for channel, url in stack.channel_queues.items()},
+        "dead_letters": {channel: depth(stack, url) for channel, url in stack.channel_dlqs.items()},
+        "matcher_failures": depth(stack, stack.outputs["MatcherFailuresQueue"]),
+    }
+
+
+def depth(stack: Stack, url: str) -> int:
+    """Return how many messages a queue holds, in flight or not."""
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    answer = stack.wiring.clients.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)  # type: ignore[arg-type]
+    held: dict[str, str] = dict(answer["Attributes"])  # type: ignore[arg-type]
+    return sum(int(held[name]) for name in names)
+
+
+def _moment(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

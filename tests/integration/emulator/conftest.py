@@ -171,6 +171,18 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., St
         yield started
 
 
+@pytest.fixture
+def restart() -> Callable[[Stack], None]:
+    """Stop a server in good order and start it again on what it saved."""
+
+    def again(stack: Stack) -> None:
+        old = stack.running
+        assert lifecycle.down(old.instance, state_root=old.folder.parent)
+        stack.running = lifecycle.up(old.instance, old.port, old.clock, state_root=old.folder.parent)
+
+    return again
+
+
 @pytest.fixture(scope="session")
 def stack(start: Callable[..., Stack]) -> Stack:
     """The embedded stack with all its corrections."""

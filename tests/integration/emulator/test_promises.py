@@ -196,6 +196,34 @@ def handler(event, context):
     poll(lambda: stack.notes(function)[5:] == ["blocked", "behind"], "the blocked shard's records")
 
 
+def test_a_mapping_goes_on_where_it_was_after_down_and_up(start, restart, poll):
+    stack = start()
+    name, arn = stack.stream()
+    function = stack.function(NOTE_SEQUENCE_NUMBERS)
+    getattr(stack, "lambda").create_event_source_mapping(
+        FunctionName=function, EventSourceArn=arn, StartingPosition="TRIM_HORIZON"
+    )
+
+    def put():
+        return stack.kinesis.put_record(StreamName=name, Data=b"{}", PartitionKey="lane-1")["SequenceNumber"]
+
+    numbers = [put(), put()]
+    poll(lambda: stack.notes(function) == numbers, "the first records")
+    restart(stack)
+    numbers.append(put())
+    poll(lambda: stack.notes(function)[2:], "the record after the restart")
+    assert stack.notes(function) == numbers
+
+
+NOTE_SEQUENCE_NUMBERS = """
+import json, os
+def handler(event, context):
+    with open(os.environ["SEEN"], "a") as seen:
+        for record in event["Records"]:
+            seen.write(json.dumps(record["kinesis"]["sequenceNumber"]) + "\\n")
+"""
+
+
 def test_a_long_poll_returns_as_soon_as_a_message_is_there(stack):
     url, _ = stack.queue()
     with ThreadPoolExecutor(1) as pool:

@@ -69,7 +69,7 @@ def decode_ruleset(data: bytes) -> Ruleset:
 def _campaign(values: dict[str, Any]) -> Campaign:
     plain = msgspec.structs.asdict(msgspec.convert(values, _CAMPAIGN))
     trigger = plain.pop("trigger")
-    kind = _KINDS.get(trigger.get("kind", ""))
-    if kind is None:
-        raise msgspec.ValidationError(f"this version knows no trigger of the kind {trigger.get('kind')!r}")
-    return Campaign(**plain, trigger=msgspec.convert(trigger, kind))
+    kind = trigger.pop("kind", None)
+    if kind not in tuple(_KINDS):
+        raise msgspec.ValidationError(f"this version knows no trigger of the kind {kind!r}")
+    return Campaign(**plain, trigger=msgspec.convert(trigger, _KINDS[kind]))

@@ -3,7 +3,7 @@
 | pk | sk | attributes |
 | `P#0123` | `-` | `v` version, `b` body (see pages.py), `expires_at` |
 | `L#07` | `-` | `v`, `clock`, `rules`, and by name `positions`, `numbers`, `counts`, `expires_at` |
-| `D#07` | minute, 12 digits | `partitions` number set, `stamp`, `expires_at` |
+| `D#07` | minute, 12 digits | `pages` number set of partitions, `stamp`, `expires_at` |
 """
 
 import secrets
@@ -80,12 +80,12 @@ class DynamoStateStore:
         def add(mark: tuple[int, Collection[int]]) -> None:
             minute, partitions = mark
             values = {
-                ":partitions": {"NS": [str(number) for number in sorted(set(partitions))]},
+                ":pages": {"NS": [str(number) for number in sorted(set(partitions))]},
                 # Random, not counted: a mark cleared and set anew must not bear a stamp seen before.
                 ":stamp": {"N": str(secrets.randbits(63))},
                 ":expires_at": {"N": expires_at},
             }
-            expression = "ADD partitions :partitions SET stamp = :stamp, expires_at = :expires_at"
+            expression = "ADD pages :pages SET stamp = :stamp, expires_at = :expires_at"
             self._table.update(_due_key(lane, minute), expression, values)
 
         each(add, [mark for mark in marks.items() if mark[1]])
@@ -97,7 +97,7 @@ class DynamoStateStore:
         return [
             DueMark(
                 minute=int(item["sk"]["S"]),
-                partitions=frozenset(map(int, item["partitions"]["NS"])),
+                partitions=frozenset(map(int, item["pages"]["NS"])),
                 stamp=int(item["stamp"]["N"]),
             )
             for item in self._table.query("pk = :pk AND sk <= :until", values)

@@ -66,8 +66,10 @@ class MemoryRegistry:
         return self._current
 
     def publish(self, ruleset: Ruleset) -> None:
-        """Make a ruleset the current one. Raises Conflict."""
+        """Make a ruleset the current one. Raises Conflict; the same ruleset again is harmless."""
         with self._lock:
+            if ruleset == self._current:
+                return
             if self._current.version != ruleset.version - 1:
                 raise Conflict(f"the ruleset stands at {self._current.version}, not {ruleset.version - 1}")
             self._current = ruleset

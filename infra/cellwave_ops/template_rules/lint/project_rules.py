@@ -1,9 +1,14 @@
-"""cfn-lint's door to the project's own rules (`append_rules` in .cfnlintrc.yaml; needs infra/ on PYTHONPATH)."""
+"""cfn-lint's door to the project's own rules (`append_rules` in .cfnlintrc.yaml)."""
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from cfnlint.rules import CloudFormationLintRule, RuleMatch  # type: ignore[import-not-found]
+
+# cfn-lint lives in an environment of its own and loads this file by its path.
+sys.path.append(str(Path(__file__).parents[3]))
 
 from cellwave_ops.template_rules import iam, posture
 

@@ -137,7 +137,8 @@ def show(console: Console, result: ReplayResult, as_json: bool) -> None:
     table.add_row("records, ticks, requests", f"{result.records:,}, {result.ticks:,}, {result.requests:,}")
     table.add_row("refused and sent again", f"{result.refused:,}")
     size = f"{result.bytes:,} ({result.bytes_an_event:.1f} an event, {result.ratio:.1f} times less than JSON lines)"
-    table.add_row("bytes sent", size)
+    table.add_row("bytes of events", size)
+    table.add_row("bytes of ticks", f"{result.tick_bytes:,}")
     table.add_row("producer", result.producer)
     table.add_row("seconds", f"{result.seconds:.1f}")
     if result.quarantined:

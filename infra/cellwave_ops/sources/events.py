@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -34,10 +35,15 @@ class SourceEvent:
 
     def minimised(self, keys: Pseudonymizer) -> Event:
         """Return the event as it may be sent: a pseudonym for the number, TAC and keyed hash for the IMEI."""
-        sub = self.who if is_pseudonym(self.who) else keys.of(self.who)
+        sub = _sub_of(keys, self.who)
         if self.imei:
             return keys.minimise(sub, self.ts, self.type, cell=self.cell, imei=self.imei, plmn=self.plmn)
         return Event(sub, self.ts, self.type, self.cell, self.tac, self.device, self.plmn)
+
+
+@lru_cache(maxsize=1 << 16)
+def _sub_of(keys: Pseudonymizer, who: str) -> str:
+    return who if is_pseudonym(who) else keys.of(who)
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ sent twice is told by producer and number.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from cellwave.contracts.stream import encode_record
@@ -16,6 +17,11 @@ MAX_EVENTS_A_RECORD: Final = 500
 MAX_SPAN_MS: Final = LATE_AFTER_MS
 MIN_TICK_MS: Final = 15 * 60_000
 TICK_LAG_MS: Final = LATE_AFTER_MS
+
+
+@lru_cache(maxsize=1 << 16)
+def _lane_of(sub: str) -> int:
+    return lane_of(partition_of(sub))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,10 @@ class Producer:
         self.name = name
         self.records = 0
         self.ticks = 0
+        self.record_bytes = 0
+        self.tick_bytes = 0
+        self.record_bytes = 0
+        self.tick_bytes = 0
         self._linger = min(linger_ms, MAX_SPAN_MS)
         self._tick = tick_ms
         self._pending = [_Pending() for _ in range(LANES)]
@@ -83,7 +93,7 @@ class Producer:
             yield from self._tick_all(self._greatest)
 
     def _admit(self, event: Event) -> Iterator[OutgoingRecord]:
-        lane = lane_of(partition_of(event.sub))
+        lane = _lane_of(event.sub)
         pending = self._pending[lane]
         if not pending.admits(event.ts):
             yield self._record(lane)
@@ -111,12 +121,16 @@ class Producer:
     def _record(self, lane: int) -> OutgoingRecord:
         pending, self._pending[lane] = self._pending[lane], _Pending()
         self.records += 1
-        return self._numbered(lane, pending.greatest, pending.events)
+        record = self._numbered(lane, pending.greatest, pending.events)
+        self.record_bytes += len(record.data)
+        return record
 
     def _tick_all(self, clock: int) -> Iterator[OutgoingRecord]:
         for lane in range(LANES):
             self.ticks += 1
-            yield self._numbered(lane, clock, [])
+            tick = self._numbered(lane, clock, [])
+            self.tick_bytes += len(tick.data)
+            yield tick
 
     def _numbered(self, lane: int, clock: int, events: list[Event]) -> OutgoingRecord:
         self._numbers[lane] += 1

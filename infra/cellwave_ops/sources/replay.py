@@ -65,7 +65,7 @@ class ReplayPlan:
 
 @dataclass(frozen=True, slots=True)
 class ReplayResult:
-    """What a replay did. `plain_bytes` is what the events take as one JSON line each, `bytes` what was sent."""
+    """What a replay did. `bytes` is what the events took, `tick_bytes` the ticks, `plain_bytes` JSON lines would."""
 
     file: str
     format: str
@@ -79,6 +79,7 @@ class ReplayResult:
     requests: int
     refused: int
     bytes: int
+    tick_bytes: int
     plain_bytes: int
     quarantined: int
     quarantine: str
@@ -86,7 +87,7 @@ class ReplayResult:
 
     @property
     def bytes_an_event(self) -> float:
-        """Sent bytes by events, ticks included."""
+        """Bytes of the records by events; ticks go by stream time and lanes, not by events."""
         return self.bytes / self.events if self.events else 0.0
 
     @property
@@ -193,7 +194,8 @@ def replay(
         ticks=producer.ticks,
         requests=sender.requests,
         refused=sender.refused,
-        bytes=sender.sent_bytes,
+        bytes=producer.record_bytes,
+        tick_bytes=producer.tick_bytes,
         plain_bytes=course.plain_bytes,
         quarantined=quarantine.lines,
         quarantine=str(plan.quarantine) if quarantine.lines else "",

@@ -40,7 +40,6 @@ class Sender:
         self.requests = 0
         self.refused = 0
         self.sent = 0
-        self.sent_bytes = 0
         self._client = client
         self._stream = stream
         self._pause = pause
@@ -89,7 +88,6 @@ class Sender:
         self._attempts[head.lane] = 0
         self._waiting -= 1
         self.sent += 1
-        self.sent_bytes += len(head.data)
 
     def _refuse(self, head: OutgoingRecord, result: dict[str, Any]) -> None:
         self.refused += 1

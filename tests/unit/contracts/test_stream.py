@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 import zstandard
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cellwave.contracts.stream import (
@@ -89,19 +89,16 @@ def records(draw: st.DrawFn) -> Record:
     return Record(7, lane, producer, number, draw(st.integers(1, 10**14)), tick, tuple(events))
 
 
+@settings(deadline=None)
 @given(records())
 def test_what_is_encoded_is_decoded(record: Record) -> None:
     assert record.clock is not None
-    data = encode_record(
-        record.producer, record.number, record.lane, record.clock, record.tick, record.events
-    )
+    data = encode_record(record.producer, record.number, record.lane, record.clock, record.tick, record.events)
     assert decode_record(data, 7) == record
 
 
 def test_trailing_empty_fields_of_an_event_are_left_out() -> None:
-    data = encode_record(
-        "p", 1, 17, CLOCK, events=[Event(A, 1, POWER_OFF), Event(A, 2, "roam", plmn="20801")]
-    )
+    data = encode_record("p", 1, 17, CLOCK, events=[Event(A, 1, POWER_OFF), Event(A, 2, "roam", plmn="20801")])
     document = json.loads(zstandard.decompress(data[1:]))
     assert document["events"] == [[A, 1, POWER_OFF], [A, 2, "roam", "", "", "", "20801"]]
 
@@ -257,6 +254,7 @@ def test_reasons_hold_no_digits_of_what_was_rejected() -> None:
     assert "35385" not in record.rejected[0].reason + record.rejected[0].content
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_no_bytes_make_decoding_raise(data: bytes) -> None:
     for candidate in (data, b"\x01" + data, b"{" + data, _pack(data), _pack(b"{" + data)):

@@ -3,7 +3,7 @@
 import hashlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cellwave.domain.identifiers import (
@@ -54,6 +54,7 @@ def test_what_is_no_e164_number_is_refused(text: str) -> None:
         canonical_msisdn(text)
 
 
+@settings(deadline=None)
 @given(st.from_regex(r"[1-9][0-9]{7,14}", fullmatch=True))
 def test_a_canonical_number_is_its_own_form(msisdn: str) -> None:
     assert canonical_msisdn(msisdn) == msisdn
@@ -81,6 +82,7 @@ def test_nothing_else_passes_for_a_pseudonym(text: str) -> None:
     assert not is_pseudonym(text)
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec="utf-8"), max_size=30))
 def test_a_partition_is_the_first_12_bits_of_sha_256_and_64_of_them_share_a_lane(sub: str) -> None:
     partition = partition_of(sub)

@@ -1,7 +1,7 @@
 """Pseudonyms and minimisation: the same person is the same pseudonym, and nothing leads back."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cellwave.domain.identifiers import is_pseudonym
@@ -17,6 +17,7 @@ def test_a_pseudonym_is_the_published_form_of_hmac_sha_256() -> None:
     assert SUB == "k1-DFOivjB5ox0lOYsLg1NKnA"
 
 
+@settings(deadline=None)
 @given(st.from_regex(r"[1-9][0-9]{7,14}", fullmatch=True), st.integers(0, 9))
 def test_every_number_and_epoch_has_a_pseudonym_of_the_right_form(msisdn: str, epoch: int) -> None:
     sub = KEYS.of(msisdn, epoch)
@@ -61,9 +62,7 @@ def test_the_check_digit_and_the_software_version_are_no_other_device() -> None:
     assert len({KEYS.minimise(SUB, 5, "device", imei=form) for form in forms}) == 1
 
 
-@pytest.mark.parametrize(
-    "imei", ["", "0", "3520990017614", "35209900176148237", "35209900176148x", "unknown"]
-)
+@pytest.mark.parametrize("imei", ["", "0", "3520990017614", "35209900176148237", "35209900176148x", "unknown"])
 def test_what_is_no_imei_reports_no_device(imei: str) -> None:
     assert imei14(imei) == ""
     assert KEYS.minimise(SUB, 5, "sighting", cell="c", imei=imei) == Event(SUB, 5, "sighting", "c")

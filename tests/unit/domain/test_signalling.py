@@ -27,9 +27,7 @@ def test_a_power_off_shows_nobody_though_it_bears_a_cell() -> None:
         (CLOCK + AHEAD_AFTER_MS + 1, "ahead"),
     ],
 )
-def test_late_is_more_than_ten_minutes_behind_and_ahead_more_than_sixty_seconds(
-    ts: int, expected: str
-) -> None:
+def test_late_is_more_than_ten_minutes_behind_and_ahead_more_than_sixty_seconds(ts: int, expected: str) -> None:
     assert timeliness(ts, CLOCK) == expected
 
 

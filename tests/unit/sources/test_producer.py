@@ -77,6 +77,7 @@ def courses(draw: st.DrawFn) -> list[Event]:
     return events
 
 
+@settings(deadline=None)
 @given(courses(), st.sampled_from((1_000, MINUTE, 10 * MINUTE)))
 def test_nothing_is_lost_and_each_subscribers_order_is_kept(events: list[Event], linger: int) -> None:
     records = _produced(events, linger_ms=linger)
@@ -84,12 +85,14 @@ def test_nothing_is_lost_and_each_subscribers_order_is_kept(events: list[Event],
     assert _by_subscriber(arrived) == _by_subscriber(events)
 
 
+@settings(deadline=None)
 @given(courses())
 def test_nothing_is_late_or_ahead_by_its_own_record(events: list[Event]) -> None:
     for record in _produced(events):
         assert all(timeliness(event.ts, record.clock) == "due" for event in record.events)
 
 
+@settings(deadline=None)
 @given(courses())
 def test_a_tick_follows_every_event_up_to_its_time_that_was_handed_in_before_it(events: list[Event]) -> None:
     """Else a timer would fire that an event on its way was to stop (the sweep of the design)."""

@@ -145,9 +145,7 @@ def decode_record(data: bytes, position: int) -> Record:
             return _aggregated(_unpacked(data[1:]), position)
         if data[:1] == b"{":
             return _single(data, position)
-        raise _UnusableError(
-            "neither an aggregated record nor a JSON object (send byte 0x01 and zstd, or an object)"
-        )
+        raise _UnusableError("neither an aggregated record nor a JSON object (send byte 0x01 and zstd, or an object)")
     except _UnusableError as error:
         return Record(position, _UNKNOWN_LANE, rejected=(Rejected(-1, str(error), masked(data)),))
 
@@ -247,9 +245,7 @@ def _event_by_event(document: bytes, position: int) -> Record:
 
 def _single(data: bytes, position: int) -> Record:
     if len(data) > MAX_ONE_EVENT:
-        raise _UnusableError(
-            f"more than {MAX_ONE_EVENT:,} bytes for one event (send what the format names, no more)"
-        )
+        raise _UnusableError(f"more than {MAX_ONE_EVENT:,} bytes for one event (send what the format names, no more)")
     _check_nesting(data)
     try:
         e = _one_event.decode(data)
@@ -307,8 +303,4 @@ def _explained(error: Exception, fields: Sequence[str]) -> str:
     if name == "sub":
         return _MENDS["sub"]
     reason = _PLACE.sub("", text)
-    return (
-        f"{name}: {reason} ({_MENDS[name]})"
-        if name in _MENDS
-        else f"{reason} (send the form that `replay` sends)"
-    )
+    return f"{name}: {reason} ({_MENDS[name]})" if name in _MENDS else f"{reason} (send the form that `replay` sends)"

@@ -20,7 +20,10 @@ def naive_matches(
     events: Sequence[Mapping[str, Any]],
     published: Mapping[str, int],
 ) -> list[tuple[int, str, str, bool]]:
-    """Return (trigger ts, sub, campaign, held out) of every match, sorted; `published` is when a campaign began to count."""
+    """Return (trigger ts, sub, campaign, held out) of every match, sorted.
+
+    `published` tells since when a campaign counts, where it has not always counted.
+    """
     greatest = max((event["ts"] for event in events), default=0)
     found = []
     for campaign in campaigns:

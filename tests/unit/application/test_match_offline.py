@@ -1,61 +1,71 @@
 """The offline use case against a second implementation, and what only a whole file shows."""
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.naive.matcher import naive_matches
+from tests.naive.worlds import AREAS, BEGIN, HOUR, MINUTE, SUBS, World, worlds
 
 from cellwave.application.match_offline import match_events
 from cellwave.domain.campaign import AreaDwelled, AreaEntered, Campaign, Match, Trigger
-from cellwave.domain.engine import SubscriberState, advance, fire_due, gate
+from cellwave.domain.engine import Firing, Member, SubscriberState, advance, fire_due, gate
 from cellwave.domain.rules import Rules
 from cellwave.domain.signalling import Event
-from tests.naive.matcher import naive_matches
-from tests.naive.worlds import AREAS, BEGIN, HOUR, MINUTE, SUBS, World, worlds
 
 
 def as_tuples(matches: list[Match]) -> list[tuple[int, str, str, bool]]:
     return [(found.trigger_ts, found.sub, found.campaign, found.held_out) for found in matches]
 
 
-def matches_in_pieces(world: World, cuts: list[int], sweeps: bool) -> list[tuple[int, str, str, bool]]:
-    """Match as a deployed matcher would: state goes to the wire and back between batches, ticks sweep in between."""
-    rules = world.rules
-    stored: dict[str, dict[str, list[int]]] = {}
-    last: dict[tuple[str, str], int] = {}
-    found: list[Match] = []
+class PieceByPiece:
+    """Matches as a deployed matcher would: state goes to the wire and back between events, ticks sweep in between."""
 
-    def admit(firings):
-        for firing in firings:
-            match = gate(rules.campaigns[firing.campaign], firing)
-            key = (firing.campaign, firing.sub)
-            if match and rules.campaigns[firing.campaign].may_enter_again(firing.ts, last.get(key)):
-                last[key] = firing.ts
-                found.append(match)
+    def __init__(self, world: World):
+        self.rules = world.rules
+        self.lists = world.lists
+        self.stored: dict[str, dict[str, list[int]]] = {}
+        self.last: dict[tuple[str, str], int] = {}
+        self.found: list[Match] = []
 
-    def member_of(sub):
-        return lambda name: sub in world.lists[name]
+    def take(self, event: Event, always_store: bool) -> None:
+        state = SubscriberState.from_wire(self.stored.get(event.sub, {}))
+        step = advance(self.rules, state, event, self.member_of(event.sub))
+        self.admit(step.firings)
+        if step.changed or always_store:
+            self.stored[event.sub] = state.to_wire()
 
-    def sweep(now):
-        for sub, wire in list(stored.items()):
+    def sweep(self, now: int) -> None:
+        for sub, wire in self.stored.items():
             state = SubscriberState.from_wire(wire)
-            step = fire_due(rules, state, sub, now, member_of(sub))
-            admit(step.firings)
+            step = fire_due(self.rules, state, sub, now, self.member_of(sub))
+            self.admit(step.firings)
             if step.changed:
-                stored[sub] = state.to_wire()
+                self.stored[sub] = state.to_wire()
 
+    def admit(self, firings: Sequence[Firing]) -> None:
+        for firing in firings:
+            campaign = self.rules.campaigns[firing.campaign]
+            match = gate(campaign, firing)
+            if match and campaign.may_enter_again(firing.ts, self.last.get(firing[:2])):
+                self.last[firing[:2]] = firing.ts
+                self.found.append(match)
+
+    def member_of(self, sub: str) -> Member:
+        return lambda name: sub in self.lists[name]
+
+
+def matches_in_pieces(world: World, cuts: list[int], sweeps: bool) -> list[tuple[int, str, str, bool]]:
+    run = PieceByPiece(world)
     events = world.domain_events
     for number, event in enumerate(events):
-        state = SubscriberState.from_wire(stored.get(event.sub, {}))
-        step = advance(rules, state, event, member_of(event.sub))
-        admit(step.firings)
-        if step.changed or number in cuts:
-            stored[event.sub] = state.to_wire()
-        if sweeps and number in cuts and number + 1 < len(events):
-            sweep(event.ts + (events[number + 1].ts - event.ts) // 2)
-            sweep(events[number + 1].ts)
-    if events:
-        sweep(max(event.ts for event in events))
-    return sorted(as_tuples(found))
+        if sweeps and number in cuts and number:
+            run.sweep((events[number - 1].ts + event.ts) // 2)
+            run.sweep(event.ts)
+        run.take(event, always_store=number in cuts)
+    run.sweep(max((event.ts for event in events), default=0))
+    return sorted(as_tuples(run.found))
 
 
 @settings(max_examples=1000, deadline=None)

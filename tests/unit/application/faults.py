@@ -1,0 +1,66 @@
+"""Ports that fail: each effect may crash before, after or in the midst of taking effect, at seeded points."""
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar, cast
+
+from tests.unit.application.machine import Crash
+
+T = TypeVar("T")
+
+EFFECTS = frozenset(
+    ("mark", "create", "replace", "append", "send", "put_new", "start", "save_page", "save_lane", "add_due", "clear_due")
+)
+
+
+class Faults:
+    """Decides at each effect whether the process dies there. `is_armed` False: it never does."""
+
+    def __init__(self, seed: int = 0, chance: float = 0.0):
+        self._random = random.Random(seed)
+        self._chance = chance
+        self._before_only = False
+        self.is_armed = True
+        self.crashes = 0
+        self.hook: Callable[[], None] | None = None
+
+    @contextmanager
+    def before_only(self) -> Iterator[None]:
+        """Crash before effects only: for what is at most once by contract."""
+        self._before_only = True
+        try:
+            yield
+        finally:
+            self._before_only = False
+
+    def around(self, effect: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        """Take an effect, perhaps not, perhaps in part."""
+        hook, self.hook = self.hook, None
+        if hook:
+            hook()
+        if not self.is_armed or self._random.random() >= self._chance:
+            return effect(*args)
+        self.crashes += 1
+        how = "before" if self._before_only else self._random.choice(("before", "midst", "after"))
+        if how == "after":
+            effect(*args)
+        elif how == "midst" and args and isinstance(args[0], Sequence) and not isinstance(args[0], str):
+            effect(list(args[0])[: len(args[0]) // 2])
+        raise Crash(f"{how} {effect.__qualname__}")
+
+    def wrap(self, port: T) -> T:
+        """Return the port with this object at each of its effects."""
+        return cast("T", _Faulty(port, self))
+
+
+class _Faulty:
+    def __init__(self, port: object, faults: Faults):
+        self._port = port
+        self._faults = faults
+
+    def __getattr__(self, name: str) -> Any:
+        attribute = getattr(self._port, name)
+        if name not in EFFECTS:
+            return attribute
+        return lambda *args: self._faults.around(attribute, args)

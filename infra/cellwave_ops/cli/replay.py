@@ -75,6 +75,9 @@ def replay(
     except CellwaveError as error:
         errors.print(str(error), markup=False)
         raise typer.Exit(FAILED) from None
+    except OSError as error:
+        errors.print(f"{error.filename}: cannot be written: {error.strerror}", markup=False)
+        raise typer.Exit(FAILED) from None
     show(Console(soft_wrap=as_json), result, as_json)
     raise typer.Exit(SET_ASIDE if result.quarantined else 0)
 
@@ -130,7 +133,7 @@ def show(console: Console, result: ReplayResult, as_json: bool) -> None:
     table.add_row("rows read", f"{result.tally.rows:,}")
     for fate, count in result.tally.fates.most_common():
         table.add_row(f"  {fate.replace('_', ' ')}", f"{count:,}")
-    for note, count in result.tally.notes.most_common():
+    for note, count in (+result.tally.notes).most_common():
         table.add_row(f"({note.replace('_', ' ')})", f"{count:,}")
     table.add_row("events sent", f"{result.events:,}")
     table.add_row("from, until", f"{_moment(result.first_ts)}, {_moment(result.last_ts)}")

@@ -10,6 +10,7 @@ from typing import IO, Any, Final, Literal
 
 import msgspec
 
+from cellwave.domain.errors import DocumentError, Problem
 from cellwave.domain.pseudonyms import Pseudonymizer
 from cellwave.domain.signalling import Event
 from cellwave_ops.sources.events import Quarantine, SourceEvent, Tally
@@ -168,6 +169,9 @@ def replay(
     Raises DocumentError where the file cannot be read as what it is said to be, StreamRefusedError where the
     stream keeps refusing. A malformed line is set aside and never fatal.
     """
+    if plan.tee and plan.tee.resolve() == plan.path.resolve():
+        problem = Problem(str(plan.tee), "", "the tee would overwrite what is replayed", "name another file")
+        raise DocumentError([problem])
     began = monotonic()
     linger, tick = _waits(plan.speed)
     producer = Producer(plan.producer or _name(plan), linger, tick)

@@ -161,6 +161,13 @@ def test_a_file_that_is_not_there_is_an_error_with_a_mend(plan: ReplayPlan, tmp_
         _replay(replace(plan, path=tmp_path / "nothing.jsonl"))
 
 
+def test_a_tee_never_overwrites_what_is_replayed(plan: ReplayPlan) -> None:
+    before = plan.path.read_bytes()
+    with pytest.raises(DocumentError, match="overwrite"):
+        _replay(replace(plan, tee=plan.path.parent / ".." / plan.path.parent.name / plan.path.name))
+    assert plan.path.read_bytes() == before
+
+
 @pytest.mark.parametrize(("text", "speed"), [("max", None), ("3600", 3600.0), ("0.5", 0.5)])
 def test_speeds_are_numbers_above_zero_or_max(text: str, speed: float | None) -> None:
     assert parsed_speed(text) == speed

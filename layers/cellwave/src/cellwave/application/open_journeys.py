@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from cellwave.application.cohorts import Cohorts
 from cellwave.application.placements import place
 from cellwave.domain.campaign import Match
-from cellwave.domain.journey import Journey, begin
+from cellwave.domain.journey import Journey, at_start, begin
 from cellwave.domain.ruleset import Ruleset
 from cellwave.ports.clock import Clock
 from cellwave.ports.delivery import ChannelQueues, TouchTokens
@@ -47,9 +47,10 @@ class JourneyOpener:
             if result != "spent"
         ]
         standing = self.journeys.create(entering)
-        waiting = [journey for journey in standing if journey.state == "in" and not journey.steps]
-        self.queues.send(place(self.tokens, waiting))
-        self.cohorts.join_first_wave(waiting)
+        running = [journey for journey in standing if journey.state == "in"]
+        self.queues.send(place(self.tokens, running))
+        # One that was answered before a crashed batch came back is ahead of its cohort, and yet a member of it.
+        self.cohorts.join_first_wave([at_start(ruleset.flows[journey.flow], journey) for journey in running])
         return standing
 
 

@@ -91,7 +91,7 @@ def begin(match: Match, campaign: Campaign, flow: Flow, now: int) -> Journey:
     The response window bounds the first touch from the trigger time; the wave's window ends with its bucket.
     """
     wave = flow.waves[flow.start]
-    due = bucket_end(match.trigger_ts + wave.window_ms)
+    name, due = _first_wave(flow, match.trigger_ts)
     respond_by = min(match.trigger_ts + campaign.respond_within_hours * HOUR_MS, due)
     journey = Journey(
         id=journey_id(match.campaign, match.sub, match.trigger_ts),
@@ -102,7 +102,7 @@ def begin(match: Match, campaign: Campaign, flow: Flow, now: int) -> Journey:
         trigger_ts=match.trigger_ts,
         state="in",
         node=flow.start,
-        wave=wave_id("", flow.key, flow.start, due),
+        wave=name,
         due=due,
         respond_by=respond_by,
         touch="queued" if wave.is_active else "open",
@@ -113,6 +113,17 @@ def begin(match: Match, campaign: Campaign, flow: Flow, now: int) -> Journey:
     if now >= respond_by:
         return replace(journey, state="ended", port="context_expired", touch="none", channel="")
     return journey
+
+
+def _first_wave(flow: Flow, trigger_ts: int) -> tuple[str, int]:
+    due = bucket_end(trigger_ts + flow.waves[flow.start].window_ms)
+    return wave_id("", flow.key, flow.start, due), due
+
+
+def at_start(flow: Flow, journey: Journey) -> Journey:
+    """Return the journey as a member of its first wave's cohort, however far it has come: one that went ahead too."""
+    name, due = _first_wave(flow, journey.trigger_ts)
+    return replace(journey, node=flow.start, wave=name, due=due, parent="", steps=())
 
 
 def next_wave(flow: Flow, wave: str, due: int, target: str) -> tuple[str, int]:

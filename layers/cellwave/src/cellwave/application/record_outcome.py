@@ -63,12 +63,17 @@ class OutcomeRecorder:
         now = self.clock.now()
         entry = _entry(journey, ref, report, min(report.at, now) if report.at is not None else now)
         is_new = self.ledger.append(entry)
-        changed = 0
+        if not is_new:
+            entry = self._first(entry)
         if report.answer in ("accepted", "refused"):
             changed = self._close_product(journeys, journey.product, report.answer)
         else:
             changed = self._move(ruleset.flows[journey.flow], journey, ref, report.answer, entry)
         return Recorded(entry.id, not is_new, changed)
+
+    def _first(self, entry: Outcome) -> Outcome:
+        """Return the outcome as it was recorded first: when it was said does not change by saying it again."""
+        return next((known for known in self.ledger.of(entry.sub) if known.id == entry.id), entry)
 
     def _close_product(self, journeys: list[Journey], product: str, answer: str) -> int:
         todo = [j for j in journeys if j.product == product and j.state == "in"]

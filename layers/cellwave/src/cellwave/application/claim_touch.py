@@ -1,6 +1,6 @@
 """Claim a touch: the last look before it leaves. Only a claim returns a number and a text."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from cellwave.domain.errors import Conflict, NotFound
@@ -51,8 +51,15 @@ class Claimer:
             number = number or self.vault.number(ref.sub)
             text = script_of(ruleset, after)
             if self.journeys.replace([after])[0]:
+                if self.clock.now() >= journey.respond_by:
+                    self._give_back(journey)
+                    return Claimed("expired")
                 return Claimed("claimed", after.channel, number, text)
         raise Conflict("the journey keeps changing")
+
+    def _give_back(self, journey: Journey) -> None:
+        """Undo a claim whose write may have come after the window: its cohort may have been collected without it."""
+        self.journeys.replace([replace(journey, revision=journey.revision + 1)])
 
 
 def script_of(ruleset: Ruleset, journey: Journey) -> str:

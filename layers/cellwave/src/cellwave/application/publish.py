@@ -2,13 +2,16 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from cellwave.domain.campaign import Campaign
-from cellwave.domain.errors import DocumentError, Problem
+from cellwave.domain.errors import Conflict, DocumentError, Problem
 from cellwave.domain.flow import Flow
 from cellwave.domain.ruleset import ListVersion, Ruleset
 from cellwave.ports.clock import Clock
 from cellwave.ports.people import Registry, TargetLists, Vault
+
+_TRIES: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +60,19 @@ def publish_list(
     current = registry.current()
     standing = current.lists.get(name)
     vault.put(numbers)
-    version = lists.publish(name, standing.version + 1 if standing else 1, sorted(numbers))
+    version = _seal(lists, name, standing.version + 1 if standing else 1, sorted(numbers))
     registry.publish(replace(current, version=current.version + 1, lists={**current.lists, name: version}))
     return version
+
+
+def _seal(lists: TargetLists, name: str, first: int, subs: Collection[str]) -> ListVersion:
+    """Seal the next free version: one that a publication sealed and never registered, for it died, is passed over."""
+    for version in range(first, first + _TRIES):
+        try:
+            return lists.publish(name, version, subs)
+        except Conflict:
+            continue
+    raise Conflict(f"versions {first} to {first + _TRIES - 1} of the list {name} are taken")
 
 
 def _with_flows(current: Ruleset, flows: Iterable[Flow]) -> dict[str, Flow]:

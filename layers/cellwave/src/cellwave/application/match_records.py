@@ -27,6 +27,8 @@ from cellwave.ports.people import Registry, TargetLists
 from cellwave.ports.state import StateStore
 
 MINUTE_MS: Final = 60_000
+TIDY_EVERY: Final = 64
+"""Writes of a page from one tidying to the next."""
 
 
 class Opener(Protocol):
@@ -111,6 +113,7 @@ class _Batch:
             self._match_events(record, events)
             if record.tick and record.clock is not None:
                 self._sweep(record.lane, record.clock, record.position)
+        self._tidy()
 
     def changed_pages(self) -> Iterable[Page]:
         """Return the pages that must be written, with the state as it now is."""
@@ -173,7 +176,7 @@ class _Batch:
             state = self._state(partition, event.sub)
             step = advance(self.rules, state, event, self._member(event.sub))
             if step.changed:
-                state.prune(max(event.ts, self.lanes[record.lane].clock) - WINDOW_MS)
+                state.prune(event.ts - WINDOW_MS)
                 self._take_step(partition, step, record.position)
 
     def _sweep(self, lane: int, clock: int, position: int) -> None:
@@ -187,9 +190,22 @@ class _Batch:
         for partition in sorted(due):
             if position > self.pages[partition].positions.get(self.shard, 0):
                 for sub in self._subscribers(partition):
-                    step = fire_due(self.rules, self._state(partition, sub), sub, clock, self._member(sub))
+                    state = self._state(partition, sub)
+                    step = fire_due(self.rules, state, sub, clock, self._member(sub))
+                    state.prune(clock - WINDOW_MS)
                     self._take_step(partition, step, position)
         self.swept[lane] = [mark for mark in stored if mark.minute < clock // MINUTE_MS]
+
+    def _tidy(self) -> None:
+        """Drop what is long over from a page that is written anyway, now and then, or it would grow for good."""
+        for partition, position in list(self.changed.items()):
+            lane = self.lanes.get(partition // PARTITIONS_A_LANE)
+            if lane and lane.clock and self.pages[partition].version % TIDY_EVERY == TIDY_EVERY - 1:
+                for sub in self._subscribers(partition):
+                    state = self._state(partition, sub)
+                    step = fire_due(self.rules, state, sub, lane.clock - WINDOW_MS, self._member(sub))
+                    state.prune(lane.clock - WINDOW_MS)
+                    self._take_step(partition, step, position)
 
     def _cover_rules(self, lane: int) -> None:
         """Mark the timers that a newly published campaign sets on stays which were open before."""

@@ -1,6 +1,5 @@
 """From what pydantic found to problems that a marketer can mend: place, reason, mend."""
 
-import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
@@ -8,7 +7,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from cellwave.contracts.positions import Located, Path
+from cellwave.contracts.positions import Located, Path, show
 from cellwave.domain.errors import Problem
 
 
@@ -45,12 +44,6 @@ _PATTERNS: Final[Mapping[str, str]] = {
     NODE_ID: "a node's id of 1 to 32 lower-case letters, digits, - and _, a letter or digit first",
     CELL: "a cell's id of 1 to 64 characters without spaces",
 }
-
-
-def show(value: Any) -> str:
-    """Return a value as short ASCII JSON for a message."""
-    text = json.dumps(value, default=str)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def nearest(name: str, known: Collection[str]) -> str:

@@ -13,9 +13,9 @@ from pydantic import BaseModel, Field, RootModel, StringConstraints, ValidationE
 
 from cellwave.contracts import campaign_document, flow_document, positions
 from cellwave.contracts.campaign_document import CampaignDocument, Name
-from cellwave.contracts.diagnosis import CELL, Document, diagnose, nearest, show
+from cellwave.contracts.diagnosis import CELL, Document, diagnose, nearest
 from cellwave.contracts.flow_document import FlowDocument
-from cellwave.contracts.positions import Located
+from cellwave.contracts.positions import Located, show
 from cellwave.domain.campaign import Campaign
 from cellwave.domain.errors import DocumentError, Problem
 from cellwave.domain.flow import Flow

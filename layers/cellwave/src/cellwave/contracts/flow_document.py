@@ -6,8 +6,8 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, StringConstraints
 
 from cellwave.contracts.campaign_document import Name
-from cellwave.contracts.diagnosis import NODE_ID, Document, nearest, show
-from cellwave.contracts.positions import Path
+from cellwave.contracts.diagnosis import NODE_ID, Document, nearest
+from cellwave.contracts.positions import Path, show
 from cellwave.domain.flow import ACTIVE_CHANNELS, PASSIVE_CHANNELS, PORTS, Flow, Wave
 
 Finding = tuple[Path, str, str]

@@ -19,7 +19,13 @@ MAX_DEPTH: Final = 32
 
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
-_PLAIN_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_PLAIN_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+
+
+def show(value: Any) -> str:
+    """Return a value as short ASCII JSON for a message."""
+    text = json.dumps(value)
+    return text if len(text) <= 66 else text[:63] + "..."
 
 
 def format_path(path: Path) -> str:
@@ -29,7 +35,7 @@ def format_path(path: Path) -> str:
         if isinstance(step, str) and _PLAIN_KEY.fullmatch(step):
             steps.append(f".{step}")
         else:
-            steps.append(f"[{json.dumps(step)}]")
+            steps.append(f"[{show(step)}]")
     return "$" + "".join(steps)
 
 
@@ -125,10 +131,10 @@ class _Reader:
         except json.JSONDecodeError as error:
             self._at = min(error.pos, len(self._text))
             raise self._malformed(path, f"not JSON: {error.msg}", "expected a JSON value here") from error
-        except ValueError as error:
-            raise self._malformed(path, f"not JSON: {error}", "write a number of ordinary size") from error
+        except ValueError as error:  # NaN, Infinity, or more digits than Python reads
+            raise self._malformed(path, "no ordinary number", "write a number of ordinary size") from error
         if isinstance(value, float) and not math.isfinite(value):
-            raise self._malformed(path, "a number too large", "write a number of ordinary size")
+            raise self._malformed(path, "no ordinary number", "write a number of ordinary size")
         if isinstance(value, str) and _SURROGATE.search(value):
             raise self._malformed(path, "half of a surrogate pair", r"write the character itself, or both \u halves")
         return value

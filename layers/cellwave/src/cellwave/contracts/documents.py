@@ -26,10 +26,13 @@ Text = tuple[str, str]
 
 Cell = Annotated[str, StringConstraints(pattern=CELL)]
 Script = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+Area = Annotated[list[Cell], Field(min_length=1)]
 
 
-class AreasDocument(RootModel[dict[Name, Annotated[list[Cell], Field(min_length=1)]]]):
+class AreasDocument(RootModel[dict[Name, Area]]):
     """Named sets of cells."""
+
+    root: dict[Name, Area] = Field(min_length=1)
 
 
 class ScriptsDocument(Document):

@@ -83,8 +83,8 @@ class _Reader:
     def _value(self, path: Path) -> Any:
         opening = self._peek(path, "a value")
         self._located.lines[path] = self._line()
-        if len(path) > MAX_DEPTH:
-            raise self._malformed(path[:-1], f"nested deeper than {MAX_DEPTH}", "flatten the document")
+        if opening in "{[" and len(path) >= MAX_DEPTH:
+            raise self._malformed(path, f"nested deeper than {MAX_DEPTH}", "flatten the document")
         if opening == "{":
             return self._object(path)
         if opening == "[":

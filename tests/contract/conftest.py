@@ -1,14 +1,18 @@
 """The three worlds in which each port's suite runs, and what the suites need to exist in them."""
 
 import json
+import re
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.core.botocore_stubber import BotocoreStubber
 
@@ -17,6 +21,7 @@ from cellwave.adapters.memory import ManualClock
 from cellwave_ops.emulator import lifecycle
 
 if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import KeySchemaElementTypeDef
 
 ROLE = "arn:aws:iam::000000000000:role/test"
@@ -119,8 +124,53 @@ def moto_clients(clients_of_moto: Clients, monkeypatch: pytest.MonkeyPatch) -> I
             return process(*arguments)
 
     monkeypatch.setattr(BotocoreStubber, "process_request", one_at_a_time)
+    judge = partial(judge_statements, clients_of_moto.dynamodb)
+    events = clients_of_moto.dynamodb.meta.events
+    events.register_last("before-call.dynamodb.BatchExecuteStatement", judge)
     with mock_aws():
         yield clients_of_moto
+    events.unregister("before-call.dynamodb.BatchExecuteStatement", judge)
+
+
+def judge_statements(client: "DynamoDBClient", params: dict[str, Any], **_: Any) -> Any:
+    """Answer BatchExecuteStatement by moto's PutItem and UpdateItem.
+
+    moto's own PartiQL takes no parameters in an INSERT and judges no condition; those two operations do.
+    """
+    responses: list[dict[str, Any]] = []
+    for statement in json.loads(params["body"])["Statements"]:
+        try:
+            _run_statement(client, statement["Statement"], statement["Parameters"])
+            responses.append({})
+        except client.exceptions.ConditionalCheckFailedException:
+            insert = statement["Statement"].startswith("INSERT")
+            responses.append({"Error": {"Code": "DuplicateItem" if insert else "ConditionalCheckFailed"}})
+        except ClientError as error:
+            responses.append({"Error": {"Code": error.response["Error"]["Code"].removesuffix("Exception")}})
+    return SimpleNamespace(status_code=200), {"Responses": responses}
+
+
+def _run_statement(client: "DynamoDBClient", text: str, values: list[Any]) -> None:
+    table = text.split('"')[1]
+    if text.startswith("INSERT"):
+        item = dict(zip(re.findall(r"'(\w+)': \?", text), values, strict=True))
+        client.put_item(TableName=table, Item=item, ConditionExpression="attribute_not_exists(pk)")
+        return
+    sets, where = text.split(" WHERE ")
+    changed = re.findall(r"SET (\w+)=\?", sets)
+    asked = re.findall(r"(\w+)([=>])\?", where)
+    named = {f":v{number}": value for number, value in enumerate(values)}
+    names = iter(list(named))
+    update = "SET " + ", ".join(f"{name} = {next(names)}" for name in changed)
+    keys = {name: named.pop(next(names)) for name, _ in asked[:2]}
+    condition = " AND ".join(f"{name} {sign} {next(names)}" for name, sign in asked[2:])
+    client.update_item(
+        TableName=table,
+        Key=keys,
+        UpdateExpression=update,
+        ConditionExpression=condition,
+        ExpressionAttributeValues=named,
+    )
 
 
 def _made(clients: Clients) -> Clients:

@@ -2,12 +2,13 @@
 
 import base64
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from cellwave.adapters import retries
+from cellwave.adapters import retries, s3
 from cellwave.adapters.dynamodb.journeys import DynamoJourneyStore
 from cellwave.adapters.dynamodb.state import DynamoStateStore
 from cellwave.adapters.dynamodb.vault import DynamoVault
@@ -19,6 +20,28 @@ from cellwave.domain.pages import Page
 from cellwave.ports.journeys import Mark, Placement
 
 Hold = Callable[..., Any]
+JOURNEY = Journey(
+    id="AAAAAAAAAAAAAAAA",
+    sub="k1-AAAAAAAAAAAAAAAAAAAAAA",
+    campaign="ringback-mall-autumn",
+    product="ringback-tone",
+    flow="three-wave@12",
+    trigger_ts=1_763_800_000_000,
+    state="in",
+    node="call",
+    wave="call-AAAAAAAAAAAAAAAAAAAAAAAA",
+    due=1_764_300_000_000,
+    respond_by=1_764_300_000_000,
+    touch="delivered",
+    parent="counter-AAAAAAAAAAAAAAAAAAAAAAAA",
+    attempt=2,
+    channel="outbound_call",
+    interest=1_764_000_000_000,
+    steps=(
+        Step("text", "no_response", "delivered", 1, "sms"),
+        Step("counter", "considering", "shown", 1, "hotline"),
+    ),
+)
 
 
 @pytest.fixture
@@ -109,6 +132,68 @@ def test_a_message_that_no_queue_would_take_rises_at_once(aws_world: Any, holdin
     assert len(calls) == 1
 
 
+def take_statement(body: Any) -> Any:
+    return body["Statements"].pop()
+
+
+def throttled(code: str) -> Callable[[Any, Any], None]:
+    def report(parsed: Any, statement: Any) -> None:
+        parsed["Responses"].append({"Error": {"Code": code, "Message": "for this test"}})
+
+    return report
+
+
+def journeys(count: int) -> list[Journey]:
+    return [replace(JOURNEY, id=f"{number:016d}") for number in range(count)]
+
+
+@pytest.mark.parametrize("code", ["ThrottlingError", "ProvisionedThroughputExceeded", "InternalServerError"])
+def test_a_write_that_was_throttled_in_its_batch_is_made_in_the_next(
+    aws_world: Any, holding_back: Hold, impatient: None, code: str
+) -> None:
+    store = DynamoJourneyStore(aws_world.aws.dynamodb, aws_world.table("journeys"), aws_world.clock)
+    with holding_back(aws_world.aws.dynamodb, "BatchExecuteStatement", take_statement, throttled(code)) as calls:
+        created = store.create(journeys(3))
+    assert len(calls) == 2
+    assert store.of(JOURNEY.sub) == created == [replace(one, revision=1) for one in journeys(3)]
+    with holding_back(aws_world.aws.dynamodb, "BatchExecuteStatement", take_statement, throttled(code)) as calls:
+        assert store.replace([*created[:2], replace(created[2], revision=9)]) == [True, True, False]
+    assert len(calls) == 2
+
+
+def test_a_write_that_fails_otherwise_in_its_batch_rises(aws_world: Any, holding_back: Hold, impatient: None) -> None:
+    store = DynamoJourneyStore(aws_world.aws.dynamodb, aws_world.table("journeys"), aws_world.clock)
+    with (
+        holding_back(
+            aws_world.aws.dynamodb, "BatchExecuteStatement", take_statement, throttled("AccessDenied")
+        ) as calls,
+        pytest.raises(ClientError, match="AccessDenied"),
+    ):
+        store.create(journeys(3))
+    assert len(calls) == 1
+
+
+def test_a_re_entry_that_another_takes_while_it_is_judged_is_spent(aws_world: Any) -> None:
+    table = aws_world.table("journeys")
+    mine = DynamoJourneyStore(aws_world.aws.dynamodb, table, aws_world.clock)
+    other = DynamoJourneyStore(aws_world.aws.dynamodb, table, aws_world.clock)
+    hour = 3_600_000
+    mine.mark([Mark(JOURNEY.sub, "c", 0, 1)])
+    results: list[Any] = []
+
+    def overtake(**_: Any) -> None:
+        if not results:
+            results.append(None)
+            results[0] = other.mark([Mark(JOURNEY.sub, "c", hour, 1)])
+
+    aws_world.aws.dynamodb.meta.events.register_first("before-call.dynamodb.PutItem", overtake)
+    try:
+        results.append(mine.mark([Mark(JOURNEY.sub, "c", hour + 1, 1)]))
+    finally:
+        aws_world.aws.dynamodb.meta.events.unregister("before-call.dynamodb.PutItem", overtake)
+    assert results == [["entered"], ["spent"]]
+
+
 def test_what_is_never_taken_rises_in_the_end(aws_world: Any, holding_back: Hold, impatient: None) -> None:
     store = DynamoStateStore(aws_world.aws.dynamodb, aws_world.table("state"), aws_world.clock)
 
@@ -159,41 +244,18 @@ def test_an_object_whose_creation_s3_left_undecided_is_asked_for_again(aws_world
     assert objects.get("a") == b"1"
 
 
-def test_more_than_a_thousand_objects_are_listed_and_deleted(aws_world: Any) -> None:
+def test_objects_are_deleted_in_as_many_requests_as_it_takes(aws_world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     objects = S3ObjectStore(aws_world.aws.s3, aws_world.bucket())
-    for number in range(1_005):
-        objects.put_new(f"a/{number:04d}", b"")
-    keys = objects.keys("a/")
-    assert len(keys) == 1_005
-    objects.delete(keys)
+    for number in range(7):
+        objects.put_new(f"a/{number}", b"")
+    monkeypatch.setattr(s3, "MAX_DELETE", 3)
+    objects.delete(objects.keys("a/"))
     assert objects.keys("a/") == []
 
 
 def test_a_usual_journey_s_item_stays_under_one_kilobyte(aws_world: Any) -> None:
     table = aws_world.table("journeys")
-    journey = Journey(
-        id="AAAAAAAAAAAAAAAA",
-        sub="k1-AAAAAAAAAAAAAAAAAAAAAA",
-        campaign="ringback-mall-autumn",
-        product="ringback-tone",
-        flow="three-wave@12",
-        trigger_ts=1_763_800_000_000,
-        state="in",
-        node="call",
-        wave="call-AAAAAAAAAAAAAAAAAAAAAAAA",
-        due=1_764_300_000_000,
-        respond_by=1_764_300_000_000,
-        touch="delivered",
-        parent="counter-AAAAAAAAAAAAAAAAAAAAAAAA",
-        attempt=2,
-        channel="outbound_call",
-        interest=1_764_000_000_000,
-        steps=(
-            Step("text", "no_response", "delivered", 1, "sms"),
-            Step("counter", "considering", "shown", 1, "hotline"),
-        ),
-    )
-    DynamoJourneyStore(aws_world.aws.dynamodb, table, aws_world.clock).create([journey])
+    DynamoJourneyStore(aws_world.aws.dynamodb, table, aws_world.clock).create([JOURNEY])
     [item] = aws_world.aws.dynamodb.scan(TableName=table)["Items"]
     size = sum(len(name) + len(next(iter(value.values()))) for name, value in item.items())
     assert size < 900

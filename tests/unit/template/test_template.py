@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 import shlex
 import tomllib
 from pathlib import Path
@@ -126,3 +127,30 @@ def test_every_reason_for_passing_over_a_check_is_written(resources: Json) -> No
 
     assert skips
     assert all(len(skip["comment"].split()) >= 5 for skip in skips)
+
+
+def test_the_dashboard_is_json(resources: Json) -> None:
+    body = json.loads(resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"])
+
+    assert [widget["properties"]["title"] for widget in body["widgets"]]
+
+
+def test_functions_are_given_what_their_settings_ask_for(template: Json, resources: Json) -> None:
+    usual = template["Globals"]["Function"]["Environment"]["Variables"]
+    for function in _functions(resources).values():
+        folder = ROOT / function["CodeUri"]
+        asked = runpy.run_path(str(folder / "settings.py"))["NEEDS"]
+        given = {**usual, **function["Environment"]["Variables"]}
+        assert set(asked) <= set(given), folder.name
+
+
+def test_the_vault_is_keyed_by_pseudonym_alone_and_every_other_table_by_pk_and_sk(resources: Json) -> None:
+    keys = {
+        name: [key["AttributeName"] for key in resource["Properties"]["KeySchema"]]
+        for name, resource in resources.items()
+        if resource["Type"] == "AWS::DynamoDB::Table"
+    }
+
+    assert keys.pop("VaultTable") == ["pk"]
+    assert set(map(tuple, keys.values())) == {("pk", "sk")}
+    assert len(keys) == 4

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -11,6 +12,7 @@ from cellwave_ops.emulator.lifecycle import PROJECT, Running
 from cellwave_ops.stack import STACK, Stack, connect
 
 SAM: Final = PROJECT / ".tools" / "sam" / "bin" / "sam"
+CONFIG: Final = PROJECT / "samconfig.toml"
 PURPOSES: Final = ("pseudonym", "touch", "vault")
 
 Progress = Callable[[str], None]
@@ -28,11 +30,17 @@ def deploy(running: Running | None, config_env: str, progress: Progress = lambda
     """
     if not SAM.exists():
         raise DeployError(f"SAM is not installed: no {SAM}; run `make setup`")
-    environment = {**os.environ, "SAM_CLI_TELEMETRY": "0"}
+    environment = {
+        **os.environ,
+        "SAM_CLI_TELEMETRY": "0",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "CELLWAVE_PIP": f"{sys.executable} -m pip --disable-pip-version-check",
+    }
     overrides: list[str] = []
     folder = PROJECT / ".aws-sam" / config_env
     if running is not None:
         environment |= {**running.environment(), "CELLWAVE_BUILD_FOR": "host"}
+        environment.pop("AWS_PROFILE", None)
         overrides = ["--parameter-overrides", f"{_overrides(config_env)} StreamClock={running.clock}"]
         folder = running.folder / "build"
     log = folder.parent / "deploy.log"
@@ -42,7 +50,11 @@ def deploy(running: Running | None, config_env: str, progress: Progress = lambda
     _sam(["build", "--config-env", config_env, "--build-dir", str(folder)], environment, log)
     progress("deploying the stack")
     template = str(folder / "template.yaml")
-    _sam(["deploy", "--config-env", config_env, "--template-file", template, *overrides], environment, log)
+    _sam(
+        ["deploy", "--config-file", str(CONFIG), "--config-env", config_env, "--template-file", template, *overrides],
+        environment,
+        log,
+    )
     progress("making keys")
     os.environ[STACK] = _setting(config_env, "stack_name")
     stack = connect()
@@ -64,7 +76,7 @@ def _sam(arguments: list[str], environment: Mapping[str, str], log: Path) -> Non
 def _setting(config_env: str, name: str) -> str:
     import tomllib
 
-    settings = tomllib.loads((PROJECT / "samconfig.toml").read_text())
+    settings = tomllib.loads(CONFIG.read_text())
     return str(settings[config_env]["deploy"]["parameters"][name])
 
 

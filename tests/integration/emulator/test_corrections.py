@@ -1,9 +1,12 @@
 """Each correction holds, and each is needed: its checks fail on a server that leaves it out."""
 
+import io
 import json
 import time
 import urllib.error
 import urllib.request
+import uuid
+import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -111,6 +114,18 @@ def handlers_run_in_a_bounded_number_of_processes(stack):
     with ThreadPoolExecutor(9) as pool:
         pids = {pid for pid, _ in pool.map(lambda _: stack.invoke(function), range(9))}
     assert len(pids) <= 3
+
+
+def two_workers_share_a_layer(stack):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("python/cellwave_shared.py", "")
+    content = {"ZipFile": packed.getvalue()}
+    published = getattr(stack, "lambda").publish_layer_version(LayerName=f"shared-{uuid.uuid4()}", Content=content)
+    code = "import cellwave_shared\ndef handler(e, c): return cellwave_shared.__file__"
+    functions = [stack.function(code, layers=(published["LayerVersionArn"],)) for _ in range(2)]
+    (one, _), (other, _) = (stack.invoke(function) for function in functions)
+    assert one == other
 
 
 def mapped(stack, code, *, shards=1, **options):
@@ -411,6 +426,7 @@ CHECKS: list[tuple[str, Check]] = [
     ("lambda_errors", a_process_that_dies_is_an_exit_error),
     ("lambda_logs", a_silent_handler_does_not_wait_for_a_log),
     ("lambda_processes", handlers_run_in_a_bounded_number_of_processes),
+    ("lambda_layers", two_workers_share_a_layer),
     ("kinesis_mapping", records_behind_a_reported_failure_are_not_lost),
     ("kinesis_mapping", a_poison_record_is_split_off_given_up_and_reported),
     ("kinesis_mapping", a_batching_window_gathers_records),

@@ -16,6 +16,7 @@ CORRECTIONS: tuple[str, ...] = (
     "lambda_errors",
     "lambda_logs",
     "lambda_processes",
+    "lambda_layers",
     "kinesis_mapping",
     "sqs_backlog",
     "template_ttl",

@@ -10,7 +10,19 @@ from tests.unit.application.machine import Crash
 T = TypeVar("T")
 
 EFFECTS = frozenset(
-    ("mark", "create", "replace", "append", "send", "put_new", "start", "save_page", "save_lane", "add_due", "clear_due")
+    (
+        "mark",
+        "create",
+        "replace",
+        "append",
+        "send",
+        "put_new",
+        "start",
+        "save_page",
+        "save_lane",
+        "add_due",
+        "clear_due",
+    )
 )
 
 
@@ -18,7 +30,7 @@ class Faults:
     """Decides at each effect whether the process dies there. `is_armed` False: it never does."""
 
     def __init__(self, seed: int = 0, chance: float = 0.0):
-        self._random = random.Random(seed)
+        self._random = random.Random(seed)  # noqa: S311 - seeded on purpose
         self._chance = chance
         self._before_only = False
         self.is_armed = True

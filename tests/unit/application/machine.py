@@ -7,6 +7,7 @@ A task that crashes is tried again; a name that is taken is success.
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from cellwave.adapters.memory import ManualClock, MemoryWaveMachine
@@ -74,19 +75,22 @@ class Interpreter:
         members = document.get("members") or until_done(lambda: gather(self.objects, WaveInput.read(document)))
         if members:
             for following in self._collect(document, members):
-                until_done(lambda each=following: self.machine.start(each["name"], each["input"]))
+                until_done(partial(self.machine.start, following["name"], following["input"]))
         del self.waiting[name]
         self.finished.add(name)
 
     def _dispatch(self, document: dict[str, Any]) -> None:
         for item in self._items(document["members"]):
-            until_done(lambda: self.dispatcher().dispatch(self.ruleset(), WaveInput.read(document), item["parts"]))
+            self._dispatch_shard(WaveInput.read(document), item["parts"])
+
+    def _dispatch_shard(self, wave: WaveInput, parts: Sequence[str]) -> None:
+        until_done(lambda: self.dispatcher().dispatch(self.ruleset(), wave, parts))
 
     def _collect(self, document: dict[str, Any], members: dict[str, Any]) -> list[dict[str, Any]]:
         wave = WaveInput.read(document)
         flow = self.ruleset().flows[wave.flow]
         for index, item in enumerate(self._items(members)):
-            until_done(lambda: collect(self.objects, self.journeys, flow, wave, item["parts"], index))
+            until_done(partial(collect, self.objects, self.journeys, flow, wave, item["parts"], index))
         shards = shard_count(self.objects, members)
         counts = [counted(self.objects, wave, index) for index in range(shards)]
         return until_done(lambda: merge(self.objects, flow, wave, counts))

@@ -9,16 +9,18 @@ import heapq
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import count, groupby
 from typing import Any
 
-from cellwave.domain.errors import Conflict
-from cellwave.domain.identifiers import lane_of, partition_of
-from cellwave.domain.journey import ANSWERS, Answer, Journey
-from cellwave.domain.signalling import Event, Record
 from tests.unit.application.faults import Faults
 from tests.unit.application.machine import until_done
 from tests.unit.application.world import BEGIN, HOUR, MINUTE, World, canonical, subscribers
+
+from cellwave.domain.errors import Conflict
+from cellwave.domain.identifiers import lane_of, partition_of
+from cellwave.domain.journey import Answer, Journey
+from cellwave.domain.signalling import Event, Record
 
 SLOT = 10 * MINUTE
 CELLS = ("c1", "c2", "c3", "elsewhere")
@@ -51,9 +53,7 @@ def records_of(events: Sequence[Event], slots: int, lanes: int = 3) -> list[list
         clock = BEGIN + (slot + 1) * SLOT
         of_slot = []
         for lane in range(lanes):
-            mine = tuple(
-                e for e in events if clock - SLOT <= e.ts < clock and lane_of(partition_of(e.sub)) == lane
-            )
+            mine = tuple(e for e in events if clock - SLOT <= e.ts < clock and lane_of(partition_of(e.sub)) == lane)
             of_slot.append(Record(next(position), lane, "p", next(number), clock, False, mine))
             of_slot.append(Record(next(position), lane, "p", next(number), clock, True))
         found.append(of_slot)
@@ -69,10 +69,9 @@ class Simulation:
     shards: int = 1
     is_rough: bool = False
     slots: int = 60
-    answers: Callable[[str], Answer | None] | None = None
 
     def __post_init__(self) -> None:
-        self.random = random.Random(self.seed)
+        self.random = random.Random(self.seed)  # noqa: S311 - seeded on purpose
         self.world = World(faults=self.faults)
         self.faults.is_armed = False
         self.subs = subscribers(24)
@@ -112,7 +111,7 @@ class Simulation:
         heapq.heappush(self._todo, (ts, next(self._order), action))
 
     def _next(self) -> int | None:
-        moments = [moment for moment in (self.world.machine.next_due(), self._todo[0][0] if self._todo else None)]
+        moments = (self.world.machine.next_due(), self._todo[0][0] if self._todo else None)
         return min((moment for moment in moments if moment is not None), default=None)
 
     def _step(self) -> None:
@@ -144,20 +143,17 @@ class Simulation:
         return found
 
     def _deliver(self, shard: str, records: list[Record]) -> None:
-        """Hand over in batches; one that crashes comes again, with other boundaries, and some that had passed do too."""
+        """Hand over in batches; one that crashes comes again, with other boundaries, and so do some that had passed."""
         done = 0
         while done < len(records):
-            first = self.random.randint(0, done) if self.is_rough else done
-            matcher = self.world.matcher
-            size = self.random.randint(1, 4) if self.is_rough else len(records)
+            done = until_done(partial(self._hand_over, shard, records, done), meanwhile=self._poll)
 
-            def attempt(first: int = first, done: int = done, size: int = size) -> int:
-                end = min(len(records), done + (self.random.randint(1, size)))
-                process = self.world.matcher if self.is_rough else matcher
-                self._match(process, shard, records[first:end])
-                return end
-
-            done = until_done(attempt, meanwhile=self._poll)
+    def _hand_over(self, shard: str, records: Sequence[Record], done: int) -> int:
+        first, end = done, len(records)
+        if self.is_rough:
+            first, end = self.random.randint(0, done), min(len(records), done + self.random.randint(1, 4))
+        self._match(self.world.matcher, shard, records[first:end])
+        return end
 
     def _match(self, matcher: Any, shard: str, batch: Sequence[Record]) -> None:
         for _ in range(10):
@@ -214,7 +210,9 @@ class Simulation:
             if pick % 60:
                 continue
             channel = ("counter", "hotline", "web", "app")[pick // 60 % 4]
-            offers = until_done(lambda sub=sub, channel=channel: self.world.desk.offers(self.world.ruleset, sub, channel))
+            offers = until_done(
+                lambda sub=sub, channel=channel: self.world.desk.offers(self.world.ruleset, sub, channel)
+            )
             for offer in offers:
                 kind = ("considering", "considering", "accepted", "refused", None, None)[pick // 240 % 6]
                 if kind is not None:
@@ -228,6 +226,3 @@ class Simulation:
 def fates(journeys: Sequence[Journey]) -> set[str]:
     """Return the ports by which journeys left waves or ended."""
     return {step.port for journey in journeys for step in journey.steps} | {journey.port for journey in journeys}
-
-
-assert set(ANSWERS) >= {"accepted", "refused", "considering", "undeliverable"}

@@ -1,12 +1,12 @@
 """Whatever crashes, repeats or races: the same journeys, claims, ledger and counts, and nothing stuck."""
 
 import pytest
-
-from cellwave.domain.errors import Conflict
 from tests.unit.application.faults import Faults
 from tests.unit.application.machine import Crash
 from tests.unit.application.simulation import SLOT, Simulation, fates, public, records_of
 from tests.unit.application.world import BEGIN, HOUR, World, canonical, subscribers
+
+from cellwave.domain.errors import Conflict
 
 
 @pytest.fixture(scope="module")

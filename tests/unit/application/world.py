@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from tests.unit.application.faults import Faults
+from tests.unit.application.machine import Interpreter
+
 from cellwave.adapters.memory import (
     ManualClock,
     MemoryChannelQueues,
@@ -31,8 +34,6 @@ from cellwave.domain.flow import Flow, Wave
 from cellwave.domain.identifiers import lane_of, partition_of
 from cellwave.domain.journey import Answer, Journey
 from cellwave.domain.ruleset import Ruleset
-from tests.unit.application.faults import Faults
-from tests.unit.application.machine import Interpreter
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE

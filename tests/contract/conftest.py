@@ -1,5 +1,6 @@
 """The three worlds in which each port's suite runs, and what the suites need to exist in them."""
 
+import base64
 import json
 import re
 import threading
@@ -138,7 +139,7 @@ def judge_statements(client: "DynamoDBClient", params: dict[str, Any], **_: Any)
     moto's own PartiQL takes no parameters in an INSERT and judges no condition; those two operations do.
     """
     responses: list[dict[str, Any]] = []
-    for statement in json.loads(params["body"])["Statements"]:
+    for statement in json.loads(params["body"], object_hook=_binary)["Statements"]:
         try:
             _run_statement(client, statement["Statement"], statement["Parameters"])
             responses.append({})
@@ -148,6 +149,11 @@ def judge_statements(client: "DynamoDBClient", params: dict[str, Any], **_: Any)
         except ClientError as error:
             responses.append({"Error": {"Code": error.response["Error"]["Code"].removesuffix("Exception")}})
     return SimpleNamespace(status_code=200), {"Responses": responses}
+
+
+def _binary(value: dict[str, Any]) -> dict[str, Any]:
+    """Decode a binary value, which goes over the wire in base64."""
+    return {"B": base64.b64decode(value["B"])} if value.keys() == {"B"} else value
 
 
 def _run_statement(client: "DynamoDBClient", text: str, values: list[Any]) -> None:

@@ -86,7 +86,7 @@ def failing(sender_fault: bool) -> Callable[[Any, Any], None]:
 def test_pages_that_a_batch_left_out_are_read_in_the_next(aws_world: Any, holding_back: Hold, impatient: None) -> None:
     store = DynamoStateStore(aws_world.aws.dynamodb, aws_world.table("state"), aws_world.clock)
     for number in range(5):
-        store.save_page(Page(number))
+        store.save_pages([Page(number)])
     with holding_back(aws_world.aws.dynamodb, "BatchGetItem", take_key, report_key) as calls:
         pages = store.load_pages(range(5))
     assert [page.version for page in pages.values()] == [1] * 5
@@ -215,7 +215,7 @@ def test_an_error_that_is_no_refused_condition_rises_untouched(aws_world: Any) -
     journeys = DynamoJourneyStore(aws_world.aws.dynamodb, "no-such-table", aws_world.clock)
     objects = S3ObjectStore(aws_world.aws.s3, "no-such-bucket")
     for call in (
-        lambda: state.save_page(Page(1)),
+        lambda: state.save_pages([Page(1)]),
         lambda: journeys.mark([Mark("k1-AAAAAAAAAAAAAAAAAAAAAA", "c", 1, None)] * 2),
         lambda: objects.put_new("a", b""),
         lambda: objects.get("a"),

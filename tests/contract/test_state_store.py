@@ -29,24 +29,24 @@ def test_a_partition_without_a_page_gets_a_new_empty_one(store: StateStore) -> N
 
 def test_a_page_comes_back_as_it_was_saved(store: StateStore) -> None:
     page = Page(7, positions={"shardId-000000000000": POSITION}, subscribers=dict(STAYS))
-    store.save_page(page)
+    store.save_pages([page])
     assert page.version == 1
     assert store.load_pages([7]) == {7: Page(7, 1, {"shardId-000000000000": POSITION}, STAYS)}
 
 
 def test_a_large_page_comes_back_as_it_was_saved(store: StateStore) -> None:
     subscribers = {f"k1-{number:022d}": {"mall": [1_763_800_000_000 + number, 0]} for number in range(2_000)}
-    store.save_page(Page(7, subscribers=subscribers))
+    store.save_pages([Page(7, subscribers=subscribers)])
     assert store.load_pages([7])[7].subscribers == subscribers
 
 
 def test_an_empty_page_keeps_its_position(store: StateStore) -> None:
-    store.save_page(Page(7, positions={"a": 5}))
+    store.save_pages([Page(7, positions={"a": 5})])
     assert store.load_pages([7])[7].positions == {"a": 5}
 
 
 def test_what_is_done_to_a_loaded_page_stays_unsaved_until_it_is_saved(store: StateStore) -> None:
-    store.save_page(Page(7, positions={"a": 1}, subscribers={"x": {"mall": [1]}}))
+    store.save_pages([Page(7, positions={"a": 1}, subscribers={"x": {"mall": [1]}})])
     page = store.load_pages([7])[7]
     page.subscribers["x"]["mall"].append(2)
     page.positions["a"] = 2
@@ -57,13 +57,13 @@ def test_a_page_is_saved_again_and_again_by_the_one_who_holds_it(store: StateSto
     page = store.load_pages([7])[7]
     for number in range(3):
         page.positions["a"] = number
-        store.save_page(page)
+        store.save_pages([page])
     assert store.load_pages([7])[7].version == page.version == 3
 
 
 def test_many_pages_are_loaded_at_once_and_repeats_are_harmless(store: StateStore) -> None:
     for number in range(0, 250, 2):
-        store.save_page(Page(number, positions={"a": number}))
+        store.save_pages([Page(number, positions={"a": number})])
     pages = store.load_pages([*range(250), 0, 2])
     assert {number for number, page in pages.items() if page.version} == set(range(0, 250, 2))
     assert all(page.partition == number for number, page in pages.items())
@@ -72,24 +72,46 @@ def test_many_pages_are_loaded_at_once_and_repeats_are_harmless(store: StateStor
 def test_a_page_that_changed_meanwhile_is_not_overwritten(store: StateStore) -> None:
     mine, other = store.load_pages([7])[7], store.load_pages([7])[7]
     other.positions["a"] = 1
-    store.save_page(other)
+    store.save_pages([other])
     with pytest.raises(Conflict):
-        store.save_page(mine)
+        store.save_pages([mine])
     assert mine.version == 0
     assert store.load_pages([7])[7].positions == {"a": 1}
 
 
+def test_pages_that_nobody_else_touched_are_saved_beside_one_that_changed(store: StateStore) -> None:
+    store.save_pages([Page(number) for number in range(0, 60, 2)])
+    mine = list(store.load_pages(range(60)).values())
+    [other] = store.load_pages([10]).values()
+    store.save_pages([other])
+    for page in mine:
+        page.positions["mine"] = 1
+    with pytest.raises(Conflict, match=r"\[10\]"):
+        store.save_pages(mine)
+    found = store.load_pages(range(60))
+    assert {number for number, page in found.items() if page.positions != {"mine": 1}} == {10}
+    assert {page.partition: page.version for page in mine if page.partition != 10} == {
+        number: page.version for number, page in found.items() if number != 10
+    }
+
+
+def test_of_writers_racing_for_a_new_page_one_wins(store: StateStore, race: Callable[..., list[Any]]) -> None:
+    results = race(lambda number: store.save_pages([Page(7, positions={"a": number})]), 6)
+    assert sum(isinstance(result, Conflict) for result in results) == 5
+    assert store.load_pages([7]) == {7: Page(7, 1, {"a": results.index(None)})}
+
+
 def test_of_writers_racing_for_a_page_one_wins(store: StateStore, race: Callable[..., list[Any]]) -> None:
-    store.save_page(Page(7))
+    store.save_pages([Page(7)])
     pages = [store.load_pages([7])[7] for _ in range(6)]
-    results = race(lambda number: store.save_page(pages[number]), 6)
+    results = race(lambda number: store.save_pages([pages[number]]), 6)
     assert sum(result is None for result in results) == 1
     assert sum(isinstance(result, Conflict) for result in results) == 5
     assert store.load_pages([7])[7].version == 2
 
 
 def test_an_expired_page_reads_as_new_and_gives_way_to_a_new_one(world: Any, store: StateStore) -> None:
-    store.save_page(Page(7, positions={"a": 1}))
+    store.save_pages([Page(7, positions={"a": 1})])
     stale = store.load_pages([7])[7]
     world.clock.advance(4 * DAY_MS - 1000)
     assert store.load_pages([7])[7].version == 1
@@ -97,8 +119,8 @@ def test_an_expired_page_reads_as_new_and_gives_way_to_a_new_one(world: Any, sto
     new = store.load_pages([7])[7]
     assert new == Page(7)
     with pytest.raises(Conflict):
-        store.save_page(stale)
-    store.save_page(new)
+        store.save_pages([stale])
+    store.save_pages([new])
     assert store.load_pages([7])[7].version == 1
 
 
@@ -172,5 +194,6 @@ def test_an_expired_due_mark_is_not_read(world: Any, store: StateStore) -> None:
 def test_nothing_to_do_is_no_error(store: StateStore) -> None:
     store.add_due(1, {})
     store.clear_due(1, [])
+    store.save_pages([])
     assert store.load_pages([]) == {}
     assert store.load_lanes([]) == {}

@@ -18,7 +18,7 @@ EFFECTS = frozenset(
         "send",
         "put_new",
         "start",
-        "save_page",
+        "save_pages",
         "save_lane",
         "add_due",
         "clear_due",

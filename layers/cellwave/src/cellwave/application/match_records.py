@@ -72,8 +72,7 @@ class Matcher:
             if marks:
                 self.state.add_due(lane, marks)
         journeys = self.opener.open(ruleset, batch.matches)
-        for page in batch.changed_pages():
-            self.state.save_page(page)
+        self.state.save_pages(list(batch.changed_pages()))
         for lane, done in batch.swept.items():
             self.state.clear_due(lane, done)
         for lane in batch.touched:

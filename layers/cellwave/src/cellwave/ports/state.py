@@ -1,6 +1,6 @@
 """The matcher's state: pages, lanes and due marks."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from cellwave.domain.pages import DueMark, Lane, Page
@@ -13,10 +13,11 @@ class StateStore(Protocol):
         """Return the pages of these partitions; a partition without one gets a new, empty page (version 0)."""
         ...
 
-    def save_page(self, page: Page) -> None:
-        """Write a page if its version is still the stored one, and raise the page's version by one.
+    def save_pages(self, pages: Sequence[Page]) -> None:
+        """Write each page if its version is still the stored one, and raise the page's version by one.
 
-        Raises Conflict where another writer was there first. An empty page (no subscribers) is kept for its position.
+        Raises Conflict where another writer was there first; the pages that nobody else touched are written all the
+        same. An empty page (no subscribers) is kept for its position.
         """
         ...
 

@@ -7,12 +7,13 @@
 """
 
 import secrets
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from cellwave.adapters import expiry
 from cellwave.adapters.dynamodb.items import Item, Refused, Table, is_live
 from cellwave.adapters.dynamodb.pages import decode_page, encode_page
+from cellwave.adapters.dynamodb.statements import Statements
 from cellwave.adapters.parallel import each
 from cellwave.domain.errors import Conflict
 from cellwave.domain.identifiers import LANES
@@ -32,6 +33,7 @@ class DynamoStateStore:
 
     def __init__(self, client: "DynamoDBClient", table: str, clock: Clock):
         self._table = Table(client, table)
+        self._statements = Statements(client, table)
         self._clock = clock
 
     def load_pages(self, partitions: Collection[int]) -> dict[int, Page]:
@@ -42,11 +44,23 @@ class DynamoStateStore:
             pages[number] = decode_page(number, int(item["v"]["N"]), item["b"]["B"])
         return pages
 
-    def save_page(self, page: Page) -> None:
-        """Write a page if its version is the stored one. Raises Conflict."""
-        item = {"b": {"B": encode_page(page)}}
-        self._save(_page_key(page.partition), page.version, item, expiry.STATE)
-        page.version += 1
+    def save_pages(self, pages: Sequence[Page]) -> None:
+        """Write each page if its version is the stored one. Raises Conflict."""
+        now = self._clock.wall()
+        new = [page for page in pages if not page.version]
+        known = [page for page in pages if page.version]
+        inserted = self._statements.insert([_page_item(page, now) for page in new])
+        stored: list[Item] = [{"v": {"N": str(page.version)}} for page in known]
+        updated = self._statements.update([_page_item(page, now) for page in known], stored, now)
+        conflicts: list[int] = []
+        for page, written in zip([*new, *known], [*inserted, *updated], strict=True):
+            # What refuses a new page may be one that has expired.
+            if written or (not page.version and self._put(_page_item(page, now), 0, now)):
+                page.version += 1
+            else:
+                conflicts.append(page.partition)
+        if conflicts:
+            raise Conflict(f"changed by another writer: pages {conflicts}")
 
     def load_lanes(self, lanes: Collection[int]) -> dict[int, Lane]:
         """Return the lanes; new ones where nothing stands."""
@@ -58,7 +72,9 @@ class DynamoStateStore:
 
     def save_lane(self, lane: Lane) -> None:
         """Write a lane if its version is the stored one. Raises Conflict."""
+        now = self._clock.wall()
         item: Item = {
+            **_head(_lane_key(lane.lane), lane.version, now + expiry.LANES),
             "clock": {"N": str(lane.clock)},
             "rules": {"N": str(lane.rules)},
             # Stream positions have up to 56 digits, a DynamoDB number 38.
@@ -66,7 +82,8 @@ class DynamoStateStore:
             "numbers": {"M": {name: {"N": str(number)} for name, number in lane.numbers.items()}},
             "counts": {"M": {name: {"N": str(number)} for name, number in lane.counts.items()}},
         }
-        self._save(_lane_key(lane.lane), lane.version, item, expiry.LANES)
+        if not self._put(item, lane.version, now):
+            raise Conflict(f"changed by another writer: lane {lane.lane}")
         lane.version += 1
 
     def all_lanes(self) -> Iterable[Lane]:
@@ -119,22 +136,31 @@ class DynamoStateStore:
         now = self._clock.wall()
         return [item for item in self._table.batch_get(keys) if is_live(item, now)]
 
-    def _save(self, pk: str, version: int, item: Item, keep: int) -> None:
-        now = self._clock.wall()
+    def _put(self, item: Item, version: int, now: int) -> bool:
+        """Write an item over its version (0: over none); tell whether it was written."""
         values = {":now": {"N": str(now)}}
         if version:
             values[":version"] = {"N": str(version)}
-        whole: Item = {
-            "pk": {"S": pk},
-            "sk": {"S": _ALONE},
-            "v": {"N": str(version + 1)},
-            "expires_at": {"N": str(now + keep)},
-            **item,
-        }
         try:
-            self._table.put(whole, _UNCHANGED if version else _ABSENT, values)
+            self._table.put(item, _UNCHANGED if version else _ABSENT, values)
         except Refused:
-            raise Conflict(f"{pk} has changed since version {version}") from None
+            return False
+        return True
+
+
+def _head(pk: str, version: int, expires_at: int) -> Item:
+    """Return what pages and lanes have in common, at the version after this one."""
+    return {
+        "pk": {"S": pk},
+        "sk": {"S": _ALONE},
+        "v": {"N": str(version + 1)},
+        "expires_at": {"N": str(expires_at)},
+    }
+
+
+def _page_item(page: Page, now: int) -> Item:
+    head = _head(_page_key(page.partition), page.version, now + expiry.STATE)
+    return {**head, "b": {"B": encode_page(page)}}
 
 
 def _page_key(partition: int) -> str:

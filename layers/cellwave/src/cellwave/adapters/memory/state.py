@@ -1,7 +1,7 @@
 """The matcher's state in memory."""
 
 import threading
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 
@@ -29,14 +29,15 @@ class MemoryStateStore:
         with self._lock:
             return {number: self._page(number) for number in partitions}
 
-    def save_page(self, page: Page) -> None:
-        """Write a page if its version is the stored one. Raises Conflict."""
+    def save_pages(self, pages: Sequence[Page]) -> None:
+        """Write each page if its version is the stored one. Raises Conflict."""
         with self._lock:
-            _match("page", page.partition, page.version, self._page(page.partition).version)
-            page.version += 1
-            kept = replace(page, positions=dict(page.positions), subscribers={})
-            subscribers = msgspec.msgpack.encode(page.subscribers)
-            self._pages[page.partition] = (kept, subscribers, self._clock.wall() + expiry.STATE)
+            changed = [page for page in pages if page.version != self._page(page.partition).version]
+            for page in pages:
+                if page not in changed:
+                    self._save_page(page)
+        if changed:
+            raise Conflict(f"changed by another writer: pages {[page.partition for page in changed]}")
 
     def load_lanes(self, lanes: Collection[int]) -> dict[int, Lane]:
         """Return the lanes; new ones where nothing stands."""
@@ -46,7 +47,8 @@ class MemoryStateStore:
     def save_lane(self, lane: Lane) -> None:
         """Write a lane if its version is the stored one. Raises Conflict."""
         with self._lock:
-            _match("lane", lane.lane, lane.version, self._lane(lane.lane).version)
+            if lane.version != self._lane(lane.lane).version:
+                raise Conflict(f"changed by another writer: lane {lane.lane}")
             lane.version += 1
             self._lanes[lane.lane] = (_copy(lane), self._clock.wall() + expiry.LANES)
 
@@ -87,6 +89,12 @@ class MemoryStateStore:
         page, subscribers, _ = self._pages[number]
         return replace(page, positions=dict(page.positions), subscribers=msgspec.msgpack.decode(subscribers))
 
+    def _save_page(self, page: Page) -> None:
+        page.version += 1
+        kept = replace(page, positions=dict(page.positions), subscribers={})
+        subscribers = msgspec.msgpack.encode(page.subscribers)
+        self._pages[page.partition] = (kept, subscribers, self._clock.wall() + expiry.STATE)
+
     def _lane(self, number: int) -> Lane:
         if number not in self._lanes or self._lanes[number][1] <= self._clock.wall():
             return Lane(number)
@@ -95,8 +103,3 @@ class MemoryStateStore:
 
 def _copy(lane: Lane) -> Lane:
     return replace(lane, positions=dict(lane.positions), numbers=dict(lane.numbers), counts=dict(lane.counts))
-
-
-def _match(kind: str, number: int, version: int, stored: int) -> None:
-    if version != stored:
-        raise Conflict(f"{kind} {number} has changed since version {version}")

@@ -32,6 +32,7 @@ ANSWERS: Final[tuple[Answer, ...]] = (
     "delivered",
 )
 _REPORTS: Final[dict[str, TouchState]] = {"sent": "sent", "delivered": "delivered"}
+_MADE: Final[tuple[TouchState, ...]] = ("claimed", "sent", "delivered", "failed", "shown")
 _BEFORE: Final[dict[str, tuple[TouchState, ...]]] = {"sent": ("claimed",), "delivered": ("claimed", "sent")}
 
 
@@ -274,7 +275,12 @@ def ending(flow: Flow, journey: Journey, now: int) -> str:
 
 
 def touches(journey: Journey) -> Sequence[Step]:
-    """Return every touch of the journey, wave by wave, the current one last; what was never made is left out."""
-    current = _step(journey, journey.port or "open")
-    made = ("claimed", "sent", "delivered", "failed", "shown")
-    return [step for step in (*journey.steps, current) if step.touch in made or step.attempts > 1]
+    """Return every touch that was made, wave by wave, the current one last; one step for each attempt.
+
+    Of several attempts in a wave all but the last have failed.
+    """
+    made = []
+    for step in (*journey.steps, _step(journey, journey.port or "open")):
+        made += [replace(step, touch="failed", attempts=number) for number in range(1, step.attempts)]
+        made += [step] if step.touch in _MADE else []
+    return made

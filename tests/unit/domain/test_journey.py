@@ -42,7 +42,11 @@ FLOW = Flow(
             next={"considering": "counter", "no_response": "counter", "undeliverable": "call"},
         ),
         "counter": Wave(
-            "counter", ("counter", "hotline", "web"), "rbt-counter", 72, next={"considering": "call", "no_response": "call"}
+            "counter",
+            ("counter", "hotline", "web"),
+            "rbt-counter",
+            72,
+            next={"considering": "call", "no_response": "call"},
         ),
         "call": Wave("call", ("outbound_call",), "rbt-call", 48, attempts=2),
     },
@@ -388,4 +392,9 @@ def test_touches_are_those_that_were_made_wave_by_wave() -> None:
 
 def test_an_attempt_that_failed_was_a_touch_though_the_next_one_is_only_queued() -> None:
     journey = answer(replace(at("call"), touch="claimed"), "undeliverable", "outbound_call")
-    assert [(step.node, step.attempts) for step in touches(journey)][-1] == ("call", 2)
+    assert [(step.node, step.touch) for step in touches(journey)] == [("text", "sent"), ("call", "failed")]
+    again = replace(journey, touch="sent")
+    assert [(step.node, step.touch, step.attempts) for step in touches(again)][1:] == [
+        ("call", "failed", 1),
+        ("call", "sent", 2),
+    ]

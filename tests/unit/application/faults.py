@@ -9,6 +9,8 @@ from tests.unit.application.machine import Crash
 
 T = TypeVar("T")
 
+WAYS = ("before", "midst", "after")
+
 EFFECTS = frozenset(
     (
         "mark",
@@ -32,29 +34,34 @@ class Faults:
     def __init__(self, seed: int = 0, chance: float = 0.0):
         self._random = random.Random(seed)  # noqa: S311 - seeded on purpose
         self._chance = chance
-        self._before_only = False
+        self._ways: tuple[str, ...] = WAYS
         self.is_armed = True
         self.crashes = 0
-        self.hook: Callable[[], None] | None = None
+        self.fatal: str | None = None
+        self.hook: Callable[[], object] | None = None
 
     @contextmanager
-    def before_only(self) -> Iterator[None]:
-        """Crash before effects only: for what is at most once by contract."""
-        self._before_only = True
+    def only(self, *ways: str) -> Iterator[None]:
+        """Crash in these ways only; before effects for what is at most once by contract."""
+        self._ways = ways
         try:
             yield
         finally:
-            self._before_only = False
+            self._ways = WAYS
 
     def around(self, effect: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         """Take an effect, perhaps not, perhaps in part."""
         hook, self.hook = self.hook, None
         if hook:
             hook()
+        if effect.__name__ == self.fatal:
+            if self._ways == ("after",):
+                effect(*args)
+            raise Crash(self.fatal)
         if not self.is_armed or self._random.random() >= self._chance:
             return effect(*args)
         self.crashes += 1
-        how = "before" if self._before_only else self._random.choice(("before", "midst", "after"))
+        how = self._random.choice(self._ways)
         if how == "after":
             effect(*args)
         elif how == "midst" and args and isinstance(args[0], Sequence) and not isinstance(args[0], str):
@@ -76,3 +83,13 @@ class _Faulty:
         if name not in EFFECTS:
             return attribute
         return lambda *args: self._faults.around(attribute, args)
+
+
+def crash_at(faults: Faults, effect: str, task: Callable[[], object], after: bool = False) -> None:
+    """Let the process die in a task at an effect by name, before it or after it."""
+    faults.fatal = effect
+    try:
+        with faults.only("after" if after else "before"):
+            task()
+    finally:
+        faults.fatal = None

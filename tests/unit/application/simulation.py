@@ -86,10 +86,10 @@ class Simulation:
         """Let everything happen until nothing more does."""
         slots = records_of(public(self.subs, self.slots), self.slots)
         for number, records in enumerate(slots):
-            self._at(BEGIN + (number + 1) * SLOT, lambda each=records: self._signal(each))
+            self._at(BEGIN + (number + 1) * SLOT, partial(self._signal, records))
         for hour in range(0, 200, 4):
             self._at(BEGIN + hour * HOUR + 1, self._poll)
-            self._at(BEGIN + hour * HOUR + 2, lambda each=hour: self._visit(each))
+            self._at(BEGIN + hour * HOUR + 2, partial(self._visit, hour))
         while self._next() is not None:
             self._step()
         self.faults.is_armed = False
@@ -178,7 +178,7 @@ class Simulation:
     def _send(self, channel: str, touch: str) -> None:
         if chosen("asleep", touch) % 6 == 0:
             return
-        with self.faults.before_only():
+        with self.faults.only("before"):
             verdict = until_done(lambda: self.world.claim(touch))
         if verdict != "claimed":
             return
@@ -210,11 +210,9 @@ class Simulation:
             if pick % 60:
                 continue
             channel = ("counter", "hotline", "web", "app")[pick // 60 % 4]
-            offers = until_done(
-                lambda sub=sub, channel=channel: self.world.desk.offers(self.world.ruleset, sub, channel)
-            )
-            for offer in offers:
-                kind = ("considering", "considering", "accepted", "refused", None, None)[pick // 240 % 6]
+            kinds: tuple[Answer | None, ...] = ("considering", "considering", "accepted", "refused", None, None)
+            kind = kinds[pick // 240 % 6]
+            for offer in until_done(partial(self.world.desk.offers, self.world.ruleset, sub, channel)):
                 if kind is not None:
                     self._report(offer.touch, kind, channel)
 

@@ -63,7 +63,7 @@ def test_a_claim_before_a_refusal_wins(world: World, subs: list[str]) -> None:
 def test_a_refusal_written_while_a_claim_is_looking_wins(world: World, subs: list[str]) -> None:
     world.open(subs[0])
     [touch] = world.take("sms")
-    world.faults.hook = lambda: world.answer(touch, "refused", "counter") and None
+    world.faults.hook = lambda: world.answer(touch, "refused", "counter")
     assert world.claim(touch) == "revoked"
 
 

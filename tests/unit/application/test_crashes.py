@@ -1,5 +1,8 @@
 """Whatever crashes, repeats or races: the same journeys, claims, ledger and counts, and nothing stuck."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 from tests.unit.application.faults import Faults
 from tests.unit.application.machine import Crash
@@ -41,11 +44,11 @@ def test_the_number_of_shards_changes_nothing(calm: Simulation, shards: int) -> 
     assert Simulation(shards=shards).run().result == calm.result
 
 
-def run_slots(world: World, slots: int, shard_of_slot: object = lambda slot: "shard-0") -> None:
+def run_slots(world: World, slots: int, shard_of_slot: Callable[[int], str]) -> None:
     subs = subscribers(24)
     for slot, records in enumerate(records_of(public(subs, slots), slots)):
         world.clock.advance(BEGIN + (slot + 1) * SLOT - world.clock.now())
-        world.matcher.match(shard_of_slot(slot), records)  # type: ignore[operator]
+        world.matcher.match(shard_of_slot(slot), records)
 
 
 def test_lanes_that_move_to_another_shard_go_on_where_they_were() -> None:
@@ -112,10 +115,8 @@ def test_a_claim_that_died_unheard_is_never_made_again_and_the_journey_goes_on()
     world.open(sub)
     [touch] = world.take("sms")
     dying = Faults(chance=1.0)
-    dying._random.choice = lambda _: "after"  # type: ignore[method-assign,assignment]
-    claimer = world.claimer
-    object.__setattr__(claimer, "journeys", dying.wrap(world.journeys))
-    with pytest.raises(Crash):
+    claimer = replace(world.claimer, journeys=dying.wrap(world.journeys))
+    with dying.only("after"), pytest.raises(Crash):
         claimer.claim(world.ruleset, touch)
     assert world.claim(touch) == "already_claimed"
     world.wait_until(BEGIN + 25 * HOUR)

@@ -7,7 +7,8 @@ from itertools import count
 from typing import Any
 
 import pytest
-from tests.unit.application.faults import Faults
+from tests.unit.application.faults import Faults, crash_at
+from tests.unit.application.machine import Crash
 from tests.unit.application.world import BEGIN, HOUR, MINUTE, World, campaign, subscribers
 
 from cellwave.application.match_records import TIDY_EVERY
@@ -221,3 +222,14 @@ def test_the_time_of_a_batch_grows_with_its_events_not_with_their_square() -> No
     large = min(seconds_for(subs, 80) for _ in range(2))
     assert large < small * 8 * 3
     assert large < 300 * 80 * 100e-6, "100 us an event, many times what it takes"
+
+
+def test_what_a_page_holds_already_is_not_applied_again_by_the_retry(world: World, sub: str) -> None:
+    """In and out at one moment would open, fire and close the stay anew."""
+    batch = [record(seen(sub, BEGIN), seen(sub, BEGIN, "elsewhere")), record(seen(sub, BEGIN, "c3"))]
+    with pytest.raises(Crash):
+        crash_at(world.faults, "save_lane", lambda: world.matcher.match("shard-0", batch))
+    before = world.state.load_pages([partition_of(sub)])[partition_of(sub)]
+    match(world, *batch)
+    assert world.state.load_pages([partition_of(sub)])[partition_of(sub)] == before
+    assert before.version == 1

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from tests.unit.application.faults import Faults
+from tests.unit.application.faults import crash_at
 from tests.unit.application.machine import Crash
 from tests.unit.application.world import BEGIN, HOUR, MINUTE, World
 
@@ -83,7 +83,7 @@ def test_a_straggler_after_the_gathering_gets_an_execution_of_its_own(world: Wor
     """Its batch crashed before the cohort was joined and came back after the cohort had been gathered."""
     world.open(subs[0], ts=BEGIN)
     with pytest.raises(Crash):
-        crash_at(world, "put_new", lambda: world.open(subs[1], ts=BEGIN))
+        crash_at(world.faults, "put_new", lambda: world.open(subs[1], ts=BEGIN))
     for touch in world.take("sms"):
         assert world.claim(touch) == "claimed"
     world.wait_until(BEGIN + 25 * HOUR)
@@ -102,7 +102,7 @@ def test_one_answered_before_its_crashed_batch_came_back_is_a_member_all_the_sam
     world: World, subs: list[str], effect: str
 ) -> None:
     with pytest.raises(Crash):
-        crash_at(world, effect, lambda: world.open(subs[0], ts=BEGIN), after=effect == "send")
+        crash_at(world.faults, effect, lambda: world.open(subs[0], ts=BEGIN), after=effect == "send")
     [touch] = world.take("sms")
     world.claim(touch)
     world.answer(touch, "considering", "sms")
@@ -114,22 +114,3 @@ def test_one_answered_before_its_crashed_batch_came_back_is_a_member_all_the_sam
 
 def iso(ts: int) -> str:
     return datetime.fromtimestamp(ts / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
-
-
-def crash_at(world: World, effect: str, task: object, after: bool = False) -> None:
-    """Let the process die at an effect by name."""
-    faults: Faults = world.faults
-    around = faults.around
-
-    def dying(taken, args):  # type: ignore[no-untyped-def]
-        if taken.__name__ != effect:
-            return around(taken, args)
-        if after:
-            taken(*args)
-        raise Crash(effect)
-
-    faults.around = dying  # type: ignore[method-assign]
-    try:
-        task()  # type: ignore[operator]
-    finally:
-        faults.around = around  # type: ignore[method-assign]

@@ -72,7 +72,7 @@ def test_an_offer_whose_journey_is_closed_meanwhile_is_left_out(desk: World, sub
 
     desk.open(subs[2], name="low")
     ref = desk.the(subs[2], "low")
-    desk.faults.hook = lambda: desk.journeys.replace([replace(ref, state="closed", port="refused")]) and None
+    desk.faults.hook = lambda: desk.journeys.replace([replace(ref, state="closed", port="refused")])
     assert desk.desk.offers(desk.ruleset, subs[2], "web") == []
 
 

@@ -149,7 +149,7 @@ def test_an_answer_that_races_another_writer_is_decided_again(world: World, subs
     touch = opened(world, subs[0])
 
     def at_journey() -> None:
-        world.faults.hook = lambda: world.answer(touch, "delivered", "sms") and None
+        world.faults.hook = lambda: world.answer(touch, "delivered", "sms")
 
     world.faults.hook = at_journey
     world.answer(touch, "considering", "sms")

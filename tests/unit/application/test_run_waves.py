@@ -105,6 +105,18 @@ def test_one_two_steps_ahead_is_carried_through_every_list_and_dispatched_by_non
     assert len(world.take("outbound_call")) == 1
 
 
+def test_an_early_movers_touch_is_queued_when_it_moves_and_not_again_by_the_dispatch(
+    world: World, subs: list[str]
+) -> None:
+    texted(world, *subs[:2])
+    considering(world, world.the(subs[0]))
+    considering(world, world.the(subs[0]), "web")
+    assert len(world.take("outbound_call")) == 1
+    world.wait_until(BEGIN + 97 * HOUR)
+    [other] = world.take("outbound_call")
+    assert world.tokens.open(other).sub == subs[1]
+
+
 def test_an_accept_between_collect_and_dispatch_is_not_dispatched(world: World, subs: list[str]) -> None:
     [journey] = texted(world, subs[0])
     [following] = collect_first(world)

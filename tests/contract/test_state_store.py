@@ -64,7 +64,7 @@ def test_a_page_is_saved_again_and_again_by_the_one_who_holds_it(store: StateSto
 def test_many_pages_are_loaded_at_once_and_repeats_are_harmless(store: StateStore) -> None:
     for number in range(0, 250, 2):
         store.save_pages([Page(number, positions={"a": number})])
-    pages = store.load_pages([*range(250), 0, 2])
+    pages = store.load_pages([0, 2, *range(250)])
     assert {number for number, page in pages.items() if page.version} == set(range(0, 250, 2))
     assert all(page.partition == number for number, page in pages.items())
 
@@ -150,6 +150,17 @@ def test_a_lane_that_changed_meanwhile_is_not_overwritten(store: StateStore) -> 
     with pytest.raises(Conflict):
         store.save_lane(mine)
     assert store.load_lanes([3])[3].counts == {"events": 5}
+
+
+def test_an_expired_lane_reads_as_new_and_gives_way_to_a_new_one(world: Any, store: StateStore) -> None:
+    store.save_lane(Lane(3))
+    stale = store.load_lanes([3])[3]
+    world.clock.advance(400 * DAY_MS)
+    assert store.load_lanes([3]) == {3: Lane(3)}
+    assert list(store.all_lanes()) == []
+    with pytest.raises(Conflict):
+        store.save_lane(stale)
+    store.save_lane(Lane(3))
 
 
 def test_due_marks_add_up_and_come_in_order_up_to_the_minute_asked_for(store: StateStore) -> None:

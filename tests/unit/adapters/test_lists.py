@@ -104,6 +104,13 @@ def test_a_pseudonym_written_another_way_is_not_on_the_list(lists: SealedTargetL
     assert not lists.holds(version, "")
 
 
+def test_the_same_bytes_under_another_key_are_another_subscriber(lists: SealedTargetLists) -> None:
+    version = lists.publish("ringback", 1, MEMBERS)
+    renamed = ["k2" + sub[2:] for sub in MEMBERS if lane("k2" + sub[2:]) == lane(sub)]
+    assert renamed
+    assert not any(lists.holds(version, sub) for sub in renamed)
+
+
 def test_a_shard_that_is_not_the_manifest_s_is_not_trusted(lists: SealedTargetLists, objects: CountingObjects) -> None:
     version = lists.publish("ringback", 1, MEMBERS)
     [key] = [key for key in shards(objects) if key.endswith(f"/{lane(MEMBERS[0]):02d}")]

@@ -21,7 +21,7 @@ EFFECTS = frozenset(
         "put_new",
         "start",
         "save_pages",
-        "save_lane",
+        "save_lanes",
         "add_due",
         "clear_due",
     )

@@ -228,8 +228,43 @@ def test_what_a_page_holds_already_is_not_applied_again_by_the_retry(world: Worl
     """In and out at one moment would open, fire and close the stay anew."""
     batch = [record(seen(sub, BEGIN), seen(sub, BEGIN, "elsewhere")), record(seen(sub, BEGIN, "c3"))]
     with pytest.raises(Crash):
-        crash_at(world.faults, "save_lane", lambda: world.matcher.match("shard-0", batch))
+        crash_at(world.faults, "save_lanes", lambda: world.matcher.match("shard-0", batch))
     before = world.state.load_pages([partition_of(sub)])[partition_of(sub)]
     match(world, *batch)
     assert world.state.load_pages([partition_of(sub)])[partition_of(sub)] == before
     assert before.version == 1
+
+
+def test_a_timer_that_a_crashed_first_batch_set_is_seen_by_the_tick_that_comes_with_the_retry(
+    world: World, sub: str
+) -> None:
+    """The page and the due mark stand, the lane does not: it is not as new as it looks."""
+    first = record(seen(sub, BEGIN))
+    with pytest.raises(Crash):
+        crash_at(world.faults, "save_lanes", lambda: world.matcher.match("shard-0", [first]))
+    match(world, first, tick(sub, BEGIN + 21 * MINUTE))
+    assert world.the(sub, "mall-dwell").trigger_ts == BEGIN + 20 * MINUTE
+
+
+def test_a_campaign_published_while_a_first_batch_was_crashing_fires_for_its_stays_too(world: World, sub: str) -> None:
+    first = record(seen(sub, BEGIN))
+    with pytest.raises(Crash):
+        crash_at(world.faults, "save_lanes", lambda: world.matcher.match("shard-0", [first]))
+    publish(
+        world.registry, world.clock, Publication([campaign("new", trigger=AreaDwelled("mall", 60))]), counts_from=BEGIN
+    )
+    match(world, first)
+    match(world, tick(sub, BEGIN + 30 * MINUTE))
+    match(world, tick(sub, BEGIN + 60 * MINUTE))
+    assert world.the(sub, "new").trigger_ts == BEGIN + HOUR
+
+
+def test_a_tick_that_its_producer_sent_again_changes_no_count(world: World, sub: str) -> None:
+    match(world, record(seen(sub, BEGIN)))
+    once = tick(sub, BEGIN + 30 * MINUTE)
+    match(world, once)
+    counts = world.report().stream
+    match(world, replace(once, position=next(_POSITIONS)), record(seen(sub, BEGIN + 1, "elsewhere")))
+    assert {name: number for name, number in world.report().stream.items() if name not in ("events", "records")} == {
+        name: number for name, number in counts.items() if name not in ("events", "records")
+    }

@@ -60,7 +60,7 @@ def test_lanes_that_move_to_another_shard_go_on_where_they_were() -> None:
     assert moving.report().stream == staying.report().stream
 
 
-@pytest.mark.parametrize("at_effect", range(30))
+@pytest.mark.parametrize("at_effect", range(16))
 def test_of_two_matchers_on_a_batch_one_wins_and_the_other_finds_it_done(at_effect: int) -> None:
     """The second matcher works off the whole batch at some effect of the first one."""
     alone, raced = World(), World()

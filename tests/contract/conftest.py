@@ -163,18 +163,19 @@ def _run_statement(client: "DynamoDBClient", text: str, values: list[Any]) -> No
         client.put_item(TableName=table, Item=item, ConditionExpression="attribute_not_exists(pk)")
         return
     sets, where = text.split(" WHERE ")
-    changed = re.findall(r"SET (\w+)=\?", sets)
-    asked = re.findall(r"(\w+)([=>])\?", where)
+    changed = re.findall(r'SET "(\w+)"=\?', sets)
+    asked = re.findall(r'"(\w+)"([=>])\?', where)
     named = {f":v{number}": value for number, value in enumerate(values)}
     names = iter(list(named))
-    update = "SET " + ", ".join(f"{name} = {next(names)}" for name in changed)
+    update = "SET " + ", ".join(f"#{name} = {next(names)}" for name in changed)
     keys = {name: named.pop(next(names)) for name, _ in asked[:2]}
-    condition = " AND ".join(f"{name} {sign} {next(names)}" for name, sign in asked[2:])
+    condition = " AND ".join(f"#{name} {sign} {next(names)}" for name, sign in asked[2:])
     client.update_item(
         TableName=table,
         Key=keys,
         UpdateExpression=update,
         ConditionExpression=condition,
+        ExpressionAttributeNames={f"#{name}": name for name in {*changed, *(name for name, _ in asked[2:])}},
         ExpressionAttributeValues=named,
     )
 

@@ -86,7 +86,7 @@ def test_pages_that_nobody_else_touched_are_saved_beside_one_that_changed(store:
     store.save_pages([other])
     for page in mine:
         page.positions["mine"] = 1
-    with pytest.raises(Conflict, match=r"\[10\]"):
+    with pytest.raises(Conflict, match=r"P#0010"):
         store.save_pages(mine)
     found = store.load_pages(range(60))
     assert {number for number, page in found.items() if page.positions != {"mine": 1}} == {10}
@@ -131,7 +131,7 @@ def test_a_lane_never_worked_on_is_new(store: StateStore) -> None:
 
 def test_a_lane_comes_back_as_it_was_saved(store: StateStore) -> None:
     lane = Lane(3, 0, {"shardId-000000000000": POSITION}, 1_763_800_000_000, 4, {"replay-1": 17}, {"late": 2})
-    store.save_lane(lane)
+    store.save_lanes([lane])
     assert store.load_lanes([3]) == {
         3: Lane(3, 1, {"shardId-000000000000": POSITION}, 1_763_800_000_000, 4, {"replay-1": 17}, {"late": 2})
     }
@@ -139,28 +139,28 @@ def test_a_lane_comes_back_as_it_was_saved(store: StateStore) -> None:
 
 def test_every_lane_that_was_saved_is_among_all(store: StateStore) -> None:
     for number in (63, 0, 20):
-        store.save_lane(Lane(number))
+        store.save_lanes([Lane(number)])
     assert sorted(lane.lane for lane in store.all_lanes()) == [0, 20, 63]
 
 
 def test_a_lane_that_changed_meanwhile_is_not_overwritten(store: StateStore) -> None:
     mine, other = store.load_lanes([3])[3], store.load_lanes([3])[3]
     other.count("events", 5)
-    store.save_lane(other)
+    store.save_lanes([other])
     with pytest.raises(Conflict):
-        store.save_lane(mine)
+        store.save_lanes([mine])
     assert store.load_lanes([3])[3].counts == {"events": 5}
 
 
 def test_an_expired_lane_reads_as_new_and_gives_way_to_a_new_one(world: Any, store: StateStore) -> None:
-    store.save_lane(Lane(3))
+    store.save_lanes([Lane(3)])
     stale = store.load_lanes([3])[3]
     world.clock.advance(400 * DAY_MS)
     assert store.load_lanes([3]) == {3: Lane(3)}
     assert list(store.all_lanes()) == []
     with pytest.raises(Conflict):
-        store.save_lane(stale)
-    store.save_lane(Lane(3))
+        store.save_lanes([stale])
+    store.save_lanes([Lane(3)])
 
 
 def test_due_marks_add_up_and_come_in_order_up_to_the_minute_asked_for(store: StateStore) -> None:

@@ -75,8 +75,7 @@ class Matcher:
         self.state.save_pages(list(batch.changed_pages()))
         for lane, done in batch.swept.items():
             self.state.clear_due(lane, done)
-        for lane in batch.touched:
-            self.state.save_lane(batch.lanes[lane])
+        self.state.save_lanes([batch.lanes[lane] for lane in sorted(batch.touched)])
         return Matched(batch.counts, journeys)
 
 
@@ -95,6 +94,7 @@ class _Batch:
     touched: set[int] = field(default_factory=set)
     changed: dict[int, int] = field(default_factory=dict)
     marks: dict[int, dict[int, set[int]]] = field(default_factory=dict)
+    due: dict[int, list[DueMark]] = field(default_factory=dict)
     swept: dict[int, list[DueMark]] = field(default_factory=dict)
     matches: list[Match] = field(default_factory=list)
     rejected: list[tuple[str, bytes]] = field(default_factory=list)
@@ -108,6 +108,7 @@ class _Batch:
         relevant = [(record, self._relevant(record)) for record in fresh]
         wanted = {partition_of(event.sub) for _, events in relevant for event in events}
         self._load(wanted)
+        self._read_due(fresh)
         for record, events in relevant:
             self._match_events(record, events)
             if record.tick and record.clock is not None:
@@ -135,10 +136,11 @@ class _Batch:
         if record.position <= lane.positions.get(self.shard, 0):
             return False
         lane.positions[self.shard] = record.position
-        self.touched.add(record.lane)
-        self._count(lane, "records")
+        if not record.tick:  # most ticks do nothing, which need not be written
+            self.touched.add(record.lane)
+            self._count(lane, "records")
         if record.producer and record.number <= lane.numbers.get(record.producer, 0):
-            self._count(lane, "duplicate_records")
+            self._count(lane, "duplicate_records", 0 if record.tick else 1)
             return False
         if record.producer:
             lane.numbers[record.producer] = record.number
@@ -178,13 +180,29 @@ class _Batch:
                 state.prune(event.ts - WINDOW_MS)
                 self._take_step(partition, step, record.position)
 
+    def _read_due(self, records: Iterable[Record]) -> None:
+        """Read the due marks of each lane with a tick, once."""
+        clocks: dict[int, int] = {}
+        for record in records:
+            if record.tick and record.clock is not None and self._is_used(record.lane):
+                clocks[record.lane] = max(record.clock, clocks.get(record.lane, 0))
+        for lane, clock in clocks.items():
+            self.due[lane] = self.state.due(lane, clock // MINUTE_MS)
+
+    def _is_used(self, lane: int) -> bool:
+        """Tell whether a lane may hold anything: one that no record ever reached has no pages and no due marks."""
+        return bool(self.lanes[lane].version) or lane in self.touched
+
     def _sweep(self, lane: int, clock: int, position: int) -> None:
         """Fire what is due in a lane: stream time has reached `clock` there."""
+        if not self._is_used(lane):
+            return
         self._cover_rules(lane)
-        stored = self.state.due(lane, clock // MINUTE_MS)
+        minute = clock // MINUTE_MS
+        stored = [mark for mark in self.due.get(lane, ()) if mark.minute <= minute]
         here = self.marks.get(lane, {})
         due = {partition for mark in stored for partition in mark.partitions}
-        due |= {partition for minute in here if minute <= clock // MINUTE_MS for partition in here[minute]}
+        due |= {partition for when in here if when <= minute for partition in here[when]}
         self._load(due)
         for partition in sorted(due):
             if position > self.pages[partition].positions.get(self.shard, 0):
@@ -193,7 +211,9 @@ class _Batch:
                     step = fire_due(self.rules, state, sub, clock, self._member(sub))
                     state.prune(clock - WINDOW_MS)
                     self._take_step(partition, step, position)
-        self.swept[lane] = [mark for mark in stored if mark.minute < clock // MINUTE_MS]
+        self.swept[lane] = [mark for mark in stored if mark.minute < minute]
+        if due:
+            self.touched.add(lane)
 
     def _tidy(self) -> None:
         """Drop what is long over from a page that is written anyway, now and then, or it would grow for good."""
@@ -211,6 +231,7 @@ class _Batch:
         working = self.lanes[lane]
         if working.rules == self.ruleset.version:
             return
+        self.touched.add(lane)
         partitions = range(lane * PARTITIONS_A_LANE, (lane + 1) * PARTITIONS_A_LANE)
         self._load(partitions)
         for partition in partitions:

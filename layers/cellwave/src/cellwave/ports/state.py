@@ -25,8 +25,8 @@ class StateStore(Protocol):
         """Return these lanes; one never worked on is new (version 0)."""
         ...
 
-    def save_lane(self, lane: Lane) -> None:
-        """Write a lane if its version is still the stored one, and raise it by one. Raises Conflict."""
+    def save_lanes(self, lanes: Sequence[Lane]) -> None:
+        """Write each lane if its version is still the stored one, and raise it by one. Raises Conflict as above."""
         ...
 
     def all_lanes(self) -> Iterable[Lane]:

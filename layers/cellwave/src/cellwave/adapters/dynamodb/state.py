@@ -47,20 +47,7 @@ class DynamoStateStore:
     def save_pages(self, pages: Sequence[Page]) -> None:
         """Write each page if its version is the stored one. Raises Conflict."""
         now = self._clock.wall()
-        new = [page for page in pages if not page.version]
-        known = [page for page in pages if page.version]
-        inserted = self._statements.insert([_page_item(page, now) for page in new])
-        stored: list[Item] = [{"v": {"N": str(page.version)}} for page in known]
-        updated = self._statements.update([_page_item(page, now) for page in known], stored, now)
-        conflicts: list[int] = []
-        for page, written in zip([*new, *known], [*inserted, *updated], strict=True):
-            # What refuses a new page may be one that has expired.
-            if written or (not page.version and self._put(_page_item(page, now), 0, now)):
-                page.version += 1
-            else:
-                conflicts.append(page.partition)
-        if conflicts:
-            raise Conflict(f"changed by another writer: pages {conflicts}")
+        self._save([(page, _page_item(page, now)) for page in pages], now)
 
     def load_lanes(self, lanes: Collection[int]) -> dict[int, Lane]:
         """Return the lanes; new ones where nothing stands."""
@@ -70,21 +57,10 @@ class DynamoStateStore:
             found[lane.lane] = lane
         return found
 
-    def save_lane(self, lane: Lane) -> None:
-        """Write a lane if its version is the stored one. Raises Conflict."""
+    def save_lanes(self, lanes: Sequence[Lane]) -> None:
+        """Write each lane if its version is the stored one. Raises Conflict."""
         now = self._clock.wall()
-        item: Item = {
-            **_head(_lane_key(lane.lane), lane.version, now + expiry.LANES),
-            "clock": {"N": str(lane.clock)},
-            "rules": {"N": str(lane.rules)},
-            # Stream positions have up to 56 digits, a DynamoDB number 38.
-            "positions": {"M": {name: {"S": str(number)} for name, number in lane.positions.items()}},
-            "numbers": {"M": {name: {"N": str(number)} for name, number in lane.numbers.items()}},
-            "counts": {"M": {name: {"N": str(number)} for name, number in lane.counts.items()}},
-        }
-        if not self._put(item, lane.version, now):
-            raise Conflict(f"changed by another writer: lane {lane.lane}")
-        lane.version += 1
+        self._save([(lane, _lane_item(lane, now)) for lane in lanes], now)
 
     def all_lanes(self) -> Iterable[Lane]:
         """Return every lane that was ever saved."""
@@ -132,6 +108,22 @@ class DynamoStateStore:
 
         each(clear, list(marks))
 
+    def _save(self, values: Sequence[tuple[Page | Lane, Item]], now: int) -> None:
+        new = [(value, item) for value, item in values if not value.version]
+        known = [(value, item) for value, item in values if value.version]
+        inserted = self._statements.insert([item for _, item in new])
+        stored: list[Item] = [{"v": {"N": str(value.version)}} for value, _ in known]
+        updated = self._statements.update([item for _, item in known], stored, now)
+        conflicts: list[str] = []
+        for (value, item), written in zip([*new, *known], [*inserted, *updated], strict=True):
+            # What refuses a new one may be one that has expired.
+            if written or (not value.version and self._put(item, 0, now)):
+                value.version += 1
+            else:
+                conflicts.append(item["pk"]["S"])
+        if conflicts:
+            raise Conflict(f"changed by another writer: {', '.join(conflicts)}")
+
     def _live(self, keys: Collection[tuple[str, str]]) -> list[Item]:
         now = self._clock.wall()
         return [item for item in self._table.batch_get(keys) if is_live(item, now)]
@@ -161,6 +153,18 @@ def _head(pk: str, version: int, expires_at: int) -> Item:
 def _page_item(page: Page, now: int) -> Item:
     head = _head(_page_key(page.partition), page.version, now + expiry.STATE)
     return {**head, "b": {"B": encode_page(page)}}
+
+
+def _lane_item(lane: Lane, now: int) -> Item:
+    return {
+        **_head(_lane_key(lane.lane), lane.version, now + expiry.LANES),
+        "clock": {"N": str(lane.clock)},
+        "rules": {"N": str(lane.rules)},
+        # Stream positions have up to 56 digits, a DynamoDB number 38.
+        "positions": {"M": {name: {"S": str(number)} for name, number in lane.positions.items()}},
+        "numbers": {"M": {name: {"N": str(number)} for name, number in lane.numbers.items()}},
+        "counts": {"M": {name: {"N": str(number)} for name, number in lane.counts.items()}},
+    }
 
 
 def _page_key(partition: int) -> str:

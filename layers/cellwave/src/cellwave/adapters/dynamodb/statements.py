@@ -57,10 +57,11 @@ class Statements:
         keys = {name: item[name] for name in ("pk", "sk")}
         changes = {name: value for name, value in item.items() if name not in keys}
         wanted: Mapping[str, object] = {**keys, **values}
-        sets = " ".join(f"SET {name}=?" for name in changes)
-        where = " AND ".join(f"{name}=?" for name in wanted)
+        # Quoted, for an attribute may bear the name of a reserved word.
+        sets = " ".join(f'SET "{name}"=?' for name in changes)
+        where = " AND ".join(f'"{name}"=?' for name in wanted)
         return {
-            "Statement": f'UPDATE "{self._table}" {sets} WHERE {where} AND expires_at>?',
+            "Statement": f'UPDATE "{self._table}" {sets} WHERE {where} AND "expires_at">?',
             "Parameters": [*changes.values(), *keys.values(), *values.values(), {"N": str(now)}],
         }
 

@@ -37,20 +37,23 @@ class MemoryStateStore:
                 if page not in changed:
                     self._save_page(page)
         if changed:
-            raise Conflict(f"changed by another writer: pages {[page.partition for page in changed]}")
+            raise Conflict(f"changed by another writer: {', '.join(f'P#{page.partition:04d}' for page in changed)}")
 
     def load_lanes(self, lanes: Collection[int]) -> dict[int, Lane]:
         """Return the lanes; new ones where nothing stands."""
         with self._lock:
             return {number: self._lane(number) for number in lanes}
 
-    def save_lane(self, lane: Lane) -> None:
-        """Write a lane if its version is the stored one. Raises Conflict."""
+    def save_lanes(self, lanes: Sequence[Lane]) -> None:
+        """Write each lane if its version is the stored one. Raises Conflict."""
         with self._lock:
-            if lane.version != self._lane(lane.lane).version:
-                raise Conflict(f"changed by another writer: lane {lane.lane}")
-            lane.version += 1
-            self._lanes[lane.lane] = (_copy(lane), self._clock.wall() + expiry.LANES)
+            changed = [lane for lane in lanes if lane.version != self._lane(lane.lane).version]
+            for lane in lanes:
+                if lane not in changed:
+                    lane.version += 1
+                    self._lanes[lane.lane] = (_copy(lane), self._clock.wall() + expiry.LANES)
+        if changed:
+            raise Conflict(f"changed by another writer: {', '.join(f'L#{lane.lane:02d}' for lane in changed)}")
 
     def all_lanes(self) -> Iterable[Lane]:
         """Return every lane that was ever saved."""

@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Final, Self
+from typing import Self
 
 from cellwave.adapters.clients import Clients
 from cellwave.adapters.clock import StreamClock
@@ -28,9 +28,6 @@ from cellwave.application.query_offers import OfferDesk
 from cellwave.application.record_outcome import OutcomeRecorder
 from cellwave.application.run_waves import Dispatcher
 from cellwave.domain.pseudonyms import Pseudonymizer
-
-REFRESH_SECONDS: Final = 5.0
-"""How old a ruleset may be where it only words and routes; the matcher looks every batch."""
 
 
 class SettingsError(Exception):
@@ -79,8 +76,8 @@ class Wiring:
 
     @cached_property
     def registry(self) -> DynamoRegistry:
-        """What is published, at most a few seconds old."""
-        return self._registry(REFRESH_SECONDS)
+        """What is published. The pointer is read each time: a journey may run a flow that is seconds old."""
+        return DynamoRegistry(self.clients.dynamodb, self._environment["REGISTRY_TABLE"], self.objects, refresh=0.0)
 
     @cached_property
     def keys(self) -> KeyRing:
@@ -126,9 +123,9 @@ class Wiring:
 
     @cached_property
     def matcher(self) -> Matcher:
-        """The matcher, which looks for a new ruleset every batch."""
+        """The matcher."""
         opener = JourneyOpener(self.journeys, self.queues, self.tokens, self.cohorts, self.clock)
-        return Matcher(self.state, self._registry(0.0), self.lists, self.objects, opener)
+        return Matcher(self.state, self.registry, self.lists, self.objects, opener)
 
     @cached_property
     def dispatcher(self) -> Dispatcher:
@@ -154,6 +151,3 @@ class Wiring:
     def ticks(self) -> TickStream:
         """Ticks into the stream."""
         return TickStream(self.clients.kinesis, self._environment["SIGNALLING_STREAM"])
-
-    def _registry(self, refresh: float) -> DynamoRegistry:
-        return DynamoRegistry(self.clients.dynamodb, self._environment["REGISTRY_TABLE"], self.objects, refresh=refresh)

@@ -1,6 +1,6 @@
 """Publish campaigns, flows, areas and scripts: a new ruleset, made from the current one."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -117,6 +117,7 @@ def _check(ruleset: Ruleset, publication: Publication) -> None:
             problems.append(_missing(source, "$.flow", "flow", campaign.flow, ruleset.current))
         if campaign.target_list not in ruleset.lists:
             problems.append(_missing(source, "$.targets.list", "target list", campaign.target_list, ruleset.lists))
+        problems += _split_holdout(ruleset, campaign)
     for flow in publication.flows:
         for wave in flow.waves.values():
             if wave.script not in ruleset.scripts:
@@ -124,6 +125,14 @@ def _check(ruleset: Ruleset, publication: Publication) -> None:
                 problems.append(_missing(f"flow {flow.name}", path, "script", wave.script, ruleset.scripts))
     if problems:
         raise DocumentError(problems)
+
+
+def _split_holdout(ruleset: Ruleset, campaign: Campaign) -> Iterator[Problem]:
+    """Say where two campaigns of one holdout group keep different shares aside: one would contact the other's."""
+    for other in ruleset.campaigns.values():
+        if other.holdout_group == campaign.holdout_group and other.holdout_percent != campaign.holdout_percent:
+            reason = f"{other.name} keeps {other.holdout_percent} % of the group {other.holdout_group!r} aside"
+            yield Problem(f"campaign {campaign.name}", "$.holdout_percent", reason, "give both the same percentage")
 
 
 def _missing(source: str, path: str, kind: str, name: str, known: Collection[str]) -> Problem:

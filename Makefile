@@ -47,6 +47,7 @@ lint: setup ## style and format
 
 types: setup ## strict types
 	@$(BIN)/mypy
+	@for folder in functions/*/; do MYPYPATH=$$folder $(BIN)/mypy --strict $$folder*.py || exit 1; done
 
 contracts: setup ## imports run down only
 	@$(BIN)/lint-imports
@@ -57,7 +58,9 @@ template: setup $(TOOLS)/checkov/.ready ## validate template.yaml
 	@$(TOOLS)/checkov/bin/checkov --config-file .checkov.yaml
 
 audit: setup ## known vulnerabilities in what is locked
-	@for file in layer dev stack; do $(BIN)/pip-audit --require-hashes --disable-pip -r requirements/$$file.txt || exit 1; done
+	@for file in layer dev stack; do \
+		$(BIN)/pip-audit --progress-spinner off --require-hashes --disable-pip -r requirements/$$file.txt > .audit 2>&1 || { cat .audit; exit 1; }; \
+		echo "$$file: $$(grep -c 'could not be audited' .audit) of $$(grep -c '==' requirements/$$file.txt) could not be looked up"; done; rm -f .audit
 
 lock: ## pin requirements anew (needs .venv)
 	@for name in bootstrap stack sam checkov; do \

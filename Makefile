@@ -2,6 +2,8 @@
 # `make check` is all that CI asks: tests, lint, types, import contracts, template checks, dependency audit.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# Trust what the machine trusts: many networks have certificates of their own.
+export UV_SYSTEM_CERTS := 1
 BIN    := .venv/bin
 UV     := $(BIN)/uv
 TOOLS  := .tools

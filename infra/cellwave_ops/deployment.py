@@ -3,13 +3,14 @@
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from cellwave.domain.errors import CellwaveError
 from cellwave_ops.emulator.lifecycle import PROJECT, Running
-from cellwave_ops.stack import STACK, Stack, connect
+from cellwave_ops.stack import Stack, connect, environment_of
 
 SAM: Final = PROJECT / ".tools" / "sam" / "bin" / "sam"
 CONFIG: Final = PROJECT / "samconfig.toml"
@@ -28,39 +29,46 @@ def deploy(running: Running | None, config_env: str, progress: Progress = lambda
     `running` is the embedded stack to deploy into; None takes `config_env` of samconfig.toml and the caller's
     AWS environment. Deploying what is deployed already changes nothing.
     """
+    name = stack_name_of(config_env)
     if not SAM.exists():
         raise DeployError(f"SAM is not installed: no {SAM}; run `make setup`")
-    environment = {
-        **os.environ,
+    folder = running.folder / "build" if running else PROJECT / ".aws-sam" / config_env
+    log = folder.parent / "deploy.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.unlink(missing_ok=True)
+    environment = _environment(running)
+    progress("building the layer and the functions")
+    _sam(["build", "--config-env", config_env, "--build-dir", str(folder)], environment, log)
+    progress("deploying the stack")
+    arguments = ["deploy", "--config-file", str(CONFIG), "--config-env", config_env]
+    arguments += ["--template-file", str(folder / "template.yaml")]
+    if running is not None:
+        # Given on the command line they replace samconfig's, so those are given too.
+        overrides = _settings(config_env)["parameter_overrides"]
+        arguments += ["--parameter-overrides", f"{overrides} StreamClock={running.clock}"]
+    _sam(arguments, environment, log)
+    progress("making keys")
+    stack = connect(name)
+    for purpose in PURPOSES:
+        stack.wiring.keys.current(purpose)
+    return stack
+
+
+def stack_name_of(config_env: str) -> str:
+    """Return the name of the stack that an environment of samconfig.toml makes. Raises DeployError."""
+    return str(_settings(config_env)["stack_name"])
+
+
+def _environment(running: Running | None) -> dict[str, str]:
+    """Return what SAM sees: this project's Python and pip, which build the layer."""
+    mine = {
         "SAM_CLI_TELEMETRY": "0",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "CELLWAVE_PIP": f"{sys.executable} -m pip --disable-pip-version-check",
     }
-    overrides: list[str] = []
-    folder = PROJECT / ".aws-sam" / config_env
-    if running is not None:
-        environment |= {**running.environment(), "CELLWAVE_BUILD_FOR": "host"}
-        environment.pop("AWS_PROFILE", None)
-        overrides = ["--parameter-overrides", f"{_overrides(config_env)} StreamClock={running.clock}"]
-        folder = running.folder / "build"
-    log = folder.parent / "deploy.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    log.unlink(missing_ok=True)
-    progress("building the layer and the functions")
-    _sam(["build", "--config-env", config_env, "--build-dir", str(folder)], environment, log)
-    progress("deploying the stack")
-    template = str(folder / "template.yaml")
-    _sam(
-        ["deploy", "--config-file", str(CONFIG), "--config-env", config_env, "--template-file", template, *overrides],
-        environment,
-        log,
-    )
-    progress("making keys")
-    os.environ[STACK] = _setting(config_env, "stack_name")
-    stack = connect()
-    for purpose in PURPOSES:
-        stack.wiring.keys.current(purpose)
-    return stack
+    if running is None:
+        return {**os.environ, **mine}
+    return {**environment_of(running), **mine, "CELLWAVE_BUILD_FOR": "host"}
 
 
 def _sam(arguments: list[str], environment: Mapping[str, str], log: Path) -> None:
@@ -73,13 +81,10 @@ def _sam(arguments: list[str], environment: Mapping[str, str], log: Path) -> Non
         raise DeployError(f"sam {arguments[0]} failed; the end of {log}:\n{tail}")
 
 
-def _setting(config_env: str, name: str) -> str:
-    import tomllib
-
-    settings = tomllib.loads(CONFIG.read_text())
-    return str(settings[config_env]["deploy"]["parameters"][name])
-
-
-def _overrides(config_env: str) -> str:
-    """Return samconfig's parameter overrides: given on the command line, they would replace those, not add to them."""
-    return _setting(config_env, "parameter_overrides")
+def _settings(config_env: str) -> dict[str, Any]:
+    environments = tomllib.loads(CONFIG.read_text(encoding="utf-8"))
+    known = [name for name, commands in environments.items() if isinstance(commands, dict) and "deploy" in commands]
+    if config_env not in known:
+        raise DeployError(f"{CONFIG.name} has no environment {config_env!r}: take one of {', '.join(known)}")
+    settings: dict[str, Any] = environments[config_env]["deploy"]["parameters"]
+    return settings

@@ -93,6 +93,7 @@ def stack_status(stack: Stack) -> dict[str, Any]:
         "queued": {channel: depth(stack, url) for channel, url in stack.channel_queues.items()},
         "dead_letters": {channel: depth(stack, url) for channel, url in stack.channel_dlqs.items()},
         "matcher_failures": depth(stack, stack.outputs["MatcherFailuresQueue"]),
+        "tick_failures": depth(stack, stack.outputs["TickFailuresQueue"]),
     }
 
 

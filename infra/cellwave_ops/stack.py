@@ -1,19 +1,22 @@
 """The deployed stack as the command sees it: on the embedded stack, on LocalStack or on AWS, by the same names.
 
-Where it is, the ordinary environment says (AWS_ENDPOINT_URL, AWS_PROFILE, …). Where that says nothing and an
-embedded stack runs, it is that one.
+Where an embedded stack runs, it is that one. Else the ordinary environment says where it is (AWS_ENDPOINT_URL,
+AWS_PROFILE, …), and so it does for any stack but the local one and for any other endpoint.
 """
 
 import json
 import os
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
+from cellwave.adapters.clients import CONFIG
 from cellwave.adapters.clock import StreamClock
 from cellwave.bootstrap import Wiring
 from cellwave.domain.errors import CellwaveError
@@ -22,11 +25,13 @@ from cellwave_ops.channels.client import SignedApi
 from cellwave_ops.emulator import lifecycle
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.type_defs import StackTypeDef
     from mypy_boto3_kinesis import KinesisClient
 
 INSTANCE: Final = "CELLWAVE_INSTANCE"
 STACK: Final = "CELLWAVE_STACK"
 DEFAULT_STACK: Final = "cellwave-local"
+DEFAULT_INSTANCE: Final = "local"
 
 
 class StackError(CellwaveError):
@@ -77,32 +82,90 @@ class Stack:
             raise StackError("no AWS credentials: set AWS_PROFILE, or start the embedded stack with `cellwave up`")
         endpoint = os.environ.get("AWS_ENDPOINT_URL")
         base = f"{endpoint}/_aws/execute-api/{self.outputs['ApiId']}/$default" if endpoint else self.outputs["ApiUrl"]
-        return SignedApi(base, credentials.get_frozen_credentials(), session.region_name or lifecycle.REGION)
+        return SignedApi(base, credentials, session.region_name or lifecycle.REGION)
+
+
+def stack_name() -> str:
+    """Return the name of the stack that is meant."""
+    return os.environ.get(STACK) or DEFAULT_STACK
 
 
 def use_instance() -> lifecycle.Running | None:
-    """Point this process at the embedded stack unless its environment already names a place; return it if it runs."""
-    running = lifecycle.status(os.environ.get(INSTANCE, "local"))
-    if running is not None and not _names_a_place():
-        os.environ.update(running.environment())
-    return running if running is not None and os.environ.get("AWS_ENDPOINT_URL") == running.endpoint else None
+    """Point this process at the embedded stack if that is what is meant, and return it then.
+
+    It is meant wherever it runs, unless AWS_ENDPOINT_URL names another place or CELLWAVE_STACK a stack that is not
+    the local one: an AWS_PROFILE that merely lies in the shell does not send a local command to AWS.
+    """
+    running = lifecycle.status(os.environ.get(INSTANCE) or DEFAULT_INSTANCE)
+    if running is None:
+        return None
+    endpoint = os.environ.get("AWS_ENDPOINT_URL")
+    if endpoint != running.endpoint and (endpoint or stack_name() != DEFAULT_STACK):
+        return None
+    point_at(running)
+    return running
 
 
-def connect() -> Stack:
-    """Return the deployed stack. Raises StackError where there is none."""
-    from botocore.exceptions import BotoCoreError, ClientError
+def point_at(running: lifecycle.Running) -> None:
+    """Make this process and those that it starts speak to the embedded stack."""
+    meant = environment_of(running)
+    for name in [name for name in os.environ if name not in meant]:
+        del os.environ[name]
+    os.environ.update(meant)
 
+
+def environment_of(running: lifecycle.Running) -> dict[str, str]:
+    """Return this process's environment with no AWS settings but the embedded stack's: a profile would break them."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return {**kept, **running.environment()}
+
+
+def connect(name: str = "") -> Stack:
+    """Return the deployed stack. Raises StackError where there is none, with what to do."""
     running = use_instance()
     if running is None and not _names_a_place():
-        raise StackError("no stack runs here: start one with `cellwave up` and `cellwave deploy`, or set AWS_PROFILE")
-    name = os.environ.get(STACK, DEFAULT_STACK)
-    try:
-        stacks = boto3.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
-    except (BotoCoreError, ClientError) as error:
-        raise StackError(f"the stack {name!r} cannot be read ({error}): deploy it with `cellwave deploy`") from None
-    outputs = {item["OutputKey"]: item["OutputValue"] for item in stacks[0].get("Outputs", [])}
-    given = {item["ParameterKey"]: item.get("ParameterValue", "") for item in stacks[0].get("Parameters", [])}
+        raise StackError(f"{_nothing_runs()}, or set AWS_PROFILE or AWS_ENDPOINT_URL")
+    name = name or stack_name()
+    found = _described(name)
+    outputs = {item["OutputKey"]: item["OutputValue"] for item in found.get("Outputs", [])}
+    if "ApiId" not in outputs:
+        raise StackError(f"the stack {name!r} is not usable ({found['StackStatus']}): deploy it again")
+    given = {item["ParameterKey"]: item.get("ParameterValue", "") for item in found.get("Parameters", [])}
     return Stack(name, outputs, given.get("StreamClock") or (running.clock if running else "wall"))
+
+
+def _described(name: str) -> "StackTypeDef":
+    place = os.environ.get("AWS_ENDPOINT_URL") or "AWS"
+    try:
+        client = boto3.Session().client("cloudformation", config=CONFIG)
+        return client.describe_stacks(StackName=name)["Stacks"][0]
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code == "ValidationError":
+            mend = f"deploy it with `cellwave deploy`, or name another with {STACK}"
+            raise StackError(f"no stack {name!r} is deployed at {place}: {mend}") from None
+        raise StackError(f"{place} does not show the stack {name!r} ({code}): check the credentials") from None
+    except HTTPClientError:
+        raise StackError(f"{place} does not answer: start it, or mend AWS_ENDPOINT_URL") from None
+    except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint that is no URL
+        mend = "check AWS_PROFILE, AWS_DEFAULT_REGION and AWS_ENDPOINT_URL"
+        raise StackError(f"the AWS settings cannot be used: {error}: {mend}") from None
+
+
+def _nothing_runs() -> str:
+    """Say that the embedded stack does not run, which one, and which others do."""
+    wanted = os.environ.get(INSTANCE) or DEFAULT_INSTANCE
+    folders = lifecycle.STATE_ROOT.glob("*/server.lock")
+    others = sorted(folder.parent.name for folder in folders if lifecycle.status(folder.parent.name))
+    which = "" if wanted == DEFAULT_INSTANCE else f" as {wanted!r}"
+    hint = f" ({', '.join(others)} does: name it with {INSTANCE})" if others else ""
+    return f"no embedded stack runs{which}{hint}: start one with `cellwave up` and `cellwave deploy`"
+
+
+def stack_clock(scale: float, start_ms: int | None = None) -> str:
+    """Return a written stream clock that runs from now on, so many times as fast as the wall, from `start_ms` (now)."""
+    now = int(time.time() * 1000)
+    return f"{now},{now if start_ms is None else start_ms},{scale}"
 
 
 def _names_a_place() -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-HOUR_MS: Final = 3_600_000
+from cellwave.domain.campaign import HOUR_MS
 
 ODDS: Final[Mapping[str, Mapping[str, float]]] = {
     "sms": {"accepted": 0.08, "refused": 0.10, "considering": 0.15, "undeliverable": 0.07},

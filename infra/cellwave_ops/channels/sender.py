@@ -8,10 +8,10 @@ confirmed is never sent again.
                      -> "revoked", "expired": delete, nothing leaves
                      -> "already_claimed": an earlier run claimed it and died: delete, nothing leaves
     a message that is no touch is left alone: after its receives are spent it lies in the DLQ
+    no answer from the API: stop, for each look at a message spends one of its receives
 """
 
 import json
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cellwave_ops.channels.client import ApiError, ChannelApi
+from cellwave_ops.channels.counts import Counts
 from cellwave_ops.channels.public import Agenda, reply
 
 if TYPE_CHECKING:
@@ -52,11 +53,14 @@ class Sender:
     now: Callable[[], int]
     seed: int | None = None
     workers: int = 4
-    counts: Counter[str] = field(default_factory=Counter)
+    counts: Counts = field(default_factory=Counts)
     agenda: Agenda = field(default_factory=Agenda)
 
     def poll(self, wait_seconds: int) -> int:
-        """Receive once (long poll), work the messages off, report the answers that are due; return how many came."""
+        """Receive once (long poll), work the messages off, report the answers that are due; return how many came.
+
+        Raises ApiError where the API does not answer.
+        """
         received = self.sqs.receive_message(
             QueueUrl=self.queue_url,
             MaxNumberOfMessages=10,
@@ -73,17 +77,27 @@ class Sender:
         """Work one message off; return the handle by which it is deleted, None to see it again."""
         touch = _touch(message)
         if touch is None:
-            self.counts["poison"] += 1
+            self._leave(message)
             return None
         try:
             claimed = self.api.post("/v1/claims", {"touch": touch})
         except ApiError as error:
-            self.counts["poison" if error.status in (400, 404) else "failed"] += 1
+            if not error.status:
+                raise
+            if error.is_final:
+                self._leave(message)
+            else:
+                self.counts.add("failed")
             return None
-        self.counts[claimed["status"]] += 1
+        self.counts.add(claimed["status"])
         if claimed["status"] == "claimed":
             self._deliver(touch, claimed)
         return str(message["ReceiptHandle"])
+
+    def _leave(self, message: Mapping[str, Any]) -> None:
+        """Leave a poison message alone; it counts once, however often it comes."""
+        if message["Attributes"]["ApproximateReceiveCount"] == "1":
+            self.counts.add("poison")
 
     def _deliver(self, touch: str, claimed: Mapping[str, Any]) -> None:
         answer = reply(self.seed, self.channel, touch) if self.seed is not None else None
@@ -103,10 +117,12 @@ class Sender:
         body = {"touch": touch, "outcome": outcome, "channel": self.channel, "at": at}
         try:
             self.api.post("/v1/outcomes", body)
-            self.counts[outcome] += 1
-        except ApiError:
-            self.counts["failed"] += 1
-            self.agenda.add(at, touch, outcome)
+        except ApiError as error:
+            self.counts.add("failed")
+            if not error.is_final:
+                self.agenda.add(at, touch, outcome)
+        else:
+            self.counts.add(outcome)
 
     def _delete(self, handles: Sequence[str]) -> None:
         if handles:
@@ -117,7 +133,7 @@ class Sender:
 def _touch(message: Mapping[str, Any]) -> str | None:
     try:
         body = json.loads(message["Body"])
-    except ValueError:
+    except (ValueError, RecursionError):  # RecursionError: brackets by the thousand
         return None
     touch = body.get("touch") if isinstance(body, dict) else None
     return touch if isinstance(touch, str) else None

@@ -3,6 +3,7 @@
 import sys
 
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 
 from cellwave.domain.errors import CellwaveError
 from cellwave_ops.cli import channels, demo, documents, stack
@@ -43,9 +44,23 @@ app.add_typer(documents.lists, name="lists", rich_help_panel=_MARKETING)
 
 
 def main() -> None:
-    """Run the command; what Cellwave itself refuses is a message and exit 1, not a traceback."""
+    """Run the command; what Cellwave, AWS or the file system refuses is a message and exit 1, not a traceback."""
     try:
         app()
     except (CellwaveError, EmulatorError) as error:
-        sys.stderr.write(f"cellwave: {error}\n")
-        sys.exit(1)
+        _fail(str(error))
+    except ClientError as error:
+        refusal = error.response["Error"]
+        _fail(
+            f"{error.operation_name} was refused ({refusal.get('Code')}): {refusal.get('Message', '')}\n"
+            "Does the stack stand (`cellwave status`), and may these credentials do it?"
+        )
+    except BotoCoreError as error:
+        _fail(f"{error}\nDoes the stack run (`cellwave status`), and are the AWS settings right?")
+    except OSError as error:
+        _fail(f"{error.filename or 'the system'}: {error.strerror or error}")
+
+
+def _fail(message: str) -> None:
+    sys.stderr.write(f"cellwave: {message}\n")
+    sys.exit(1)

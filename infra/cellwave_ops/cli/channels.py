@@ -6,18 +6,19 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
-from rich.table import Table
 
 from cellwave.domain.flow import ACTIVE_CHANNELS
 from cellwave_ops.channels.front import FrontLine
 from cellwave_ops.channels.sender import Sender, outbox
-from cellwave_ops.cli.terminal import ERR, OUT
+from cellwave_ops.cli.terminal import OUT, note, show_table
 from cellwave_ops.sources.numbers import read_numbers
 from cellwave_ops.stack import connect
 
 _OUTBOX: Final = Path(".cellwave") / "outbox"
 Seconds = Annotated[float, typer.Option(min=0, help="Stop after so many seconds without work; 0: never.")]
-Public = Annotated[int | None, typer.Option("--public", help="Seed of a simulated public that answers.")]
+Public = Annotated[
+    int | None, typer.Option("--public", help="Seed of a simulated public that answers; none: nobody does.")
+]
 
 
 def poll(
@@ -44,28 +45,30 @@ def poll(
             wait = 1 if idle or not sender.agenda.is_empty else 20
             if sender.poll(wait):
                 last = time.monotonic()
-                ERR.print(f"{channel}: {_line(sender.counts)}")
+                note(f"{channel}: {_line(sender.counts)}")
     except KeyboardInterrupt:
-        ERR.print("stopped")
-    _show(f"Channel {channel}", dict(sender.counts), as_json)
+        note("stopped")
+    finally:
+        _show(f"Channel {channel}", dict(sender.counts), as_json)
 
 
 def front(
     people: Annotated[Path, typer.Argument(help="CSV with a `sub` column: who may come by.")],
-    public: Public = 1,
+    public: Annotated[int, typer.Option(help="Seed of who comes when, and of what they say.")] = 1,
     visits: Annotated[float, typer.Option(min=0, help="Visits a person and day.")] = 0.25,
     idle: Annotated[float, typer.Option(min=0, help="Stop after so many seconds; 0: on Ctrl-C.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON at the end.")] = False,
 ) -> None:
     """Be the front line: people come to the counter, ring the hotline, open the web page, and are made their offer."""
     stack = connect()
-    line = FrontLine(read_numbers(people), stack.api(), stack.clock().now, public or 1, visits)
+    line = FrontLine(read_numbers(people), stack.api(), stack.clock().now, public, visits)
     begun = time.monotonic()
     try:
         line.run(lambda: bool(idle) and time.monotonic() - begun > idle)
     except KeyboardInterrupt:
-        ERR.print("stopped")
-    _show("Front line", dict(line.counts), as_json)
+        note("stopped")
+    finally:
+        _show("Front line", dict(line.counts), as_json)
 
 
 def _line(counts: dict[str, int]) -> str:
@@ -76,7 +79,4 @@ def _show(title: str, counts: dict[str, int], as_json: bool) -> None:
     if as_json:
         OUT.print_json(json.dumps(counts))
         return
-    table = Table("what", "how often", title=title, title_justify="left")
-    for name, count in sorted(counts.items()):
-        table.add_row(name.replace("_", " "), f"{count:,}")
-    OUT.print(table)
+    show_table(title, ("what", "how often"), [(name.replace("_", " "), n) for name, n in sorted(counts.items())])

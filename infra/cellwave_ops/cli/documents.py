@@ -1,20 +1,24 @@
 """`cellwave publish`, `lists load`, `report`: what marketers hand in and get back."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Final, TypeVar
 
 import typer
-from rich.table import Table
 
 from cellwave.application.publish import publish as publish_documents
-from cellwave.application.report import Report
+from cellwave.application.report import FATES, Report
 from cellwave.domain.errors import DocumentError, Problem
+from cellwave.domain.journey import ANSWERS
 from cellwave_ops.cli.replay import parsed_start
-from cellwave_ops.cli.terminal import ERR, OUT, working
+from cellwave_ops.cli.terminal import OUT, note, show_table, tell, working
 from cellwave_ops.operations import load_numbers, read_publication, report_document, stack_report
 from cellwave_ops.sources.numbers import read_numbers
 from cellwave_ops.stack import connect
+
+_Key = TypeVar("_Key", bound=tuple[str, ...])
+_TOUCH_STATES: Final = ("claimed", "sent", "delivered", "failed", "shown", "unknown")
 
 lists = typer.Typer(help="Target lists.", no_args_is_help=True)
 
@@ -34,15 +38,12 @@ def publish(
     before = stack.wiring.registry.current().version
     ruleset = publish_documents(stack.wiring.registry, stack.clock(), publication, start)
     if ruleset.version == before:
-        OUT.print(f"Nothing new: version {before} says all of it already.")
+        tell(f"Nothing new: version {before} says all of it already.")
         return
-    table = Table("what", "published", title=f"Ruleset version {ruleset.version}", title_justify="left")
-    for campaign in publication.campaigns:
-        table.add_row("campaign", f"{campaign.name}: {campaign.product}, list {campaign.target_list}")
-    for flow in publication.flows:
-        table.add_row("flow", ruleset.current[flow.name])
-    table.add_row("areas, scripts", f"{len(publication.areas)}, {len(publication.scripts)}")
-    OUT.print(table)
+    campaigns = [("campaign", f"{c.name}: {c.product}, list {c.target_list}") for c in publication.campaigns]
+    flows = [("flow", ruleset.current[flow.name]) for flow in publication.flows]
+    counts = ("areas, scripts", f"{len(publication.areas)}, {len(publication.scripts)}")
+    show_table(f"Ruleset version {ruleset.version}", ("what", "published"), [*campaigns, *flows, counts])
 
 
 @lists.command("load")
@@ -58,7 +59,7 @@ def load(
     stack = connect()
     with working(f"sealing {len(numbers):,} subscribers …"):
         version = load_numbers(stack, name, numbers)
-    OUT.print(f"List {name}, version {version}: {len(numbers):,} subscribers sealed.")
+    tell(f"List {name}, version {version}: {len(numbers):,} subscribers sealed.")
 
 
 def report(
@@ -72,32 +73,43 @@ def report(
         OUT.print_json(json.dumps(report_document(counted)))
     else:
         show_report(counted)
+    if counted.stuck:
+        note(f"{len(counted.stuck)} journeys should have moved on and did not: {', '.join(counted.stuck[:5])}")
+    if not counted.is_balanced:
+        note("The sums of matches, fates and endings do not agree.")
     if counted.stuck or not counted.is_balanced:
-        ERR.print(f"{len(counted.stuck)} journeys should have moved on and did not: {', '.join(counted.stuck[:5])}")
         raise typer.Exit(1)
 
 
 def show_report(counted: Report) -> None:
     """Print the report as tables."""
-    _table("Stream", ("what", "count"), [(name.replace("_", " "), n) for name, n in sorted(counted.stream.items())])
-    fates = [(f"  {name.replace('_', ' ')}", n) for name, n in sorted(counted.fates.items())]
-    matches = [(f"  {name}", n) for name, n in sorted(counted.matches.items())]
-    _table("Matches", ("what", "count"), [("all", counted.matched), *matches, ("of these", ""), *fates])
+    show_table("Stream", ("what", "count"), _rows(counted.stream))
+    fates = [(name.replace("_", " "), counted.fates.get(name, 0)) for name in FATES]
+    campaigns = [(f"of {name}", count) for name, count in sorted(counted.matches.items())]
+    show_table("Matches, and what became of them", ("what", "count"), [("all", counted.matched), *campaigns, *fates])
+    _show_grid("Touches by wave and channel", ("wave", "channel"), counted.touches, _TOUCH_STATES)
+    answers: dict[tuple[str], dict[str, int]] = {}
+    for (channel, kind), count in counted.answers.items():
+        answers.setdefault((channel,), {})[kind] = count
+    _show_grid("Outcomes by channel", ("channel",), answers, ANSWERS)
+    show_table("Journeys by how they ended", ("ended by", "count"), _rows(counted.endings))
+
+
+def _rows(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    return [(name.replace("_", " "), count) for name, count in sorted(counts.items())]
+
+
+def _show_grid(
+    title: str,
+    keys: tuple[str, ...],
+    cells: Mapping[_Key, Mapping[str, int]],
+    order: Sequence[str],
+) -> None:
+    """Print counts with a row a key and a column a name: those that occur, in the order given; and each row's sum."""
+    found = {name for counts in cells.values() for name in counts}
+    names = [name for name in order if name in found] + sorted(found - set(order))
     rows = [
-        (wave, channel, state, n)
-        for (wave, channel), states in sorted(counted.touches.items())
-        for state, n in sorted(states.items())
+        (*(part.replace("_", " ") for part in key), *(counts.get(name, 0) for name in names), sum(counts.values()))
+        for key, counts in sorted(cells.items())
     ]
-    _table("Touches by wave and channel", ("wave", "channel", "state", "count"), rows)
-    answers = [(channel, kind, n) for (channel, kind), n in sorted(counted.answers.items())]
-    _table("Outcomes", ("channel", "outcome", "count"), answers)
-    _table("Journeys by how they ended", ("ended by", "count"), sorted(counted.endings.items()))
-
-
-def _table(title: str, columns: tuple[str, ...], rows: list[Any]) -> None:
-    table = Table(title=title, title_justify="left", min_width=46)
-    for column in columns:
-        table.add_column(column, justify="right" if column == "count" else "left")
-    for row in rows:
-        table.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
-    OUT.print(table)
+    show_table(title, (*keys, *(name.replace("_", " ") for name in names), "in all"), rows)

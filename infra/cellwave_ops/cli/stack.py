@@ -1,73 +1,102 @@
 """`cellwave up`, `deploy`, `status`, `down`: the stack itself."""
 
 import json
+import math
 import os
+import re
 import time
 from datetime import datetime
 from typing import Annotated, Any, Final
 
 import typer
-from rich.table import Table
 
-from cellwave_ops.cli.terminal import ERR, OUT, working
+from cellwave_ops.cli.terminal import OUT, note, show_table, tell, working
 from cellwave_ops.deployment import deploy as deploy_stack
+from cellwave_ops.deployment import stack_name_of
 from cellwave_ops.emulator import lifecycle
 from cellwave_ops.operations import stack_status
-from cellwave_ops.stack import INSTANCE, StackError, connect, use_instance
+from cellwave_ops.stack import DEFAULT_INSTANCE, INSTANCE, STACK, StackError, connect, stack_clock, use_instance
 
-Instance = Annotated[str, typer.Option(envvar=INSTANCE, help="Which embedded stack; each has a folder of its own.")]
 _LOCAL: Final = "default"
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+
+
+def _instance_name(name: str) -> str:
+    """Return the name if it is one: it becomes a folder, which `down --purge` removes."""
+    if not _NAME.fullmatch(name):
+        raise typer.BadParameter(f"{name!r} is no name: take small letters, digits and hyphens, at most 32")
+    return name
+
+
+Instance = Annotated[
+    str,
+    typer.Option(
+        envvar=INSTANCE, callback=_instance_name, help="Which embedded stack; each has a folder .cellwave/INSTANCE."
+    ),
+]
 
 
 def up(
-    instance: Instance = "local",
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Where it listens, on the loopback interface.")] = 4566,
+    instance: Instance = DEFAULT_INSTANCE,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Where it listens, on the loopback interface.  [default: 4566]")
+    ] = None,
     scale: Annotated[float, typer.Option(min=0.001, help="Stream seconds a wall second; 3600: an hour a second.")] = 1,
     start: Annotated[str, typer.Option(help="Stream time at the start: now, or an ISO time with its offset.")] = "now",
 ) -> None:
     """Start the embedded stack. Harmless where it runs already. No Docker, no account."""
+    clock = written_clock(scale, start)
     standing = lifecycle.status(instance)
-    clock = standing.clock if standing and scale == 1 and start == "now" else written_clock(scale, start)
-    if standing and standing.clock.endswith(f",{scale}"):
-        clock = standing.clock
+    if standing is not None:
+        port = port or standing.port
+        if start == "now" and (scale == 1 or standing.clock.endswith(f",{scale}")):
+            clock = standing.clock
+    port = port or lifecycle.DEFAULT_PORT
     with working(f"starting the embedded stack on port {port} …"):
         running = lifecycle.up(instance, port, clock)
     state = "runs already" if running.was_running else "runs"
-    OUT.print(f"The embedded stack {state} at {running.endpoint} (process {running.pid}); log: {running.log}")
-    OUT.print("Deploy into it: cellwave deploy")
+    tell(f"The embedded stack {state} at {running.endpoint} (process {running.pid}); log: {running.log}")
+    tell("Deploy into it: cellwave deploy" + ("" if instance == DEFAULT_INSTANCE else f" --instance {instance}"))
 
 
 def written_clock(scale: float, start: str) -> str:
-    """Return the stream clock as it is written: `wall`, or anchor, start and scale."""
-    wall = int(time.time() * 1000)
+    """Return the stream clock as it is written: `wall`, or anchor, start and scale. Raises typer.BadParameter."""
+    if not math.isfinite(scale):
+        raise typer.BadParameter("give a number above 0", param_hint="--scale")
     if start == "now":
-        return "wall" if scale == 1 else f"{wall},{wall},{scale}"
+        return "wall" if scale == 1 else stack_clock(scale)
     try:
         moment = datetime.fromisoformat(start)
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
         raise typer.BadParameter(f"{start!r} is not now or an ISO time with its offset", param_hint="--start")
-    return f"{wall},{int(moment.timestamp() * 1000)},{scale}"
+    return stack_clock(scale, int(moment.timestamp() * 1000))
 
 
 def deploy(
     env: Annotated[str, typer.Option(help="Of samconfig.toml: default (local), staging, production.")] = _LOCAL,
-    instance: Instance = "local",
+    instance: Instance = DEFAULT_INSTANCE,
 ) -> None:
-    """Build and deploy the template. Into the embedded stack, LocalStack (AWS_ENDPOINT_URL) or AWS (AWS_PROFILE)."""
+    """Build and deploy the template. Into the embedded stack, LocalStack (AWS_ENDPOINT_URL) or AWS (AWS_PROFILE).
+
+    The embedded stack and LocalStack take the environment `default`; any other goes to AWS.
+    """
     os.environ[INSTANCE] = instance
+    os.environ[STACK] = stack_name_of(env)
     running = use_instance() if env == _LOCAL else None
     if running is None and env == _LOCAL and not os.environ.get("AWS_ENDPOINT_URL"):
-        raise StackError("no embedded stack runs: start it with `cellwave up`, or name another environment with --env")
+        which = "" if instance == DEFAULT_INSTANCE else f" --instance {instance}"
+        mend = f"start it with `cellwave up{which}`, or name another environment with --env"
+        raise StackError(f"the embedded stack does not run: {mend}")
     begun = time.monotonic()
     with working("deploying …"):
-        stack = deploy_stack(running, env, lambda step: ERR.print(f"  {step}"))
-    OUT.print(f"Deployed {stack.name} in {time.monotonic() - begun:.0f} s. See it: cellwave status")
+        stack = deploy_stack(running, env, lambda step: note(f"  {step}"))
+    tell(f"Deployed {stack.name} in {time.monotonic() - begun:.0f} s. See it: cellwave status")
 
 
 def status(
-    instance: Instance = "local",
+    instance: Instance = DEFAULT_INSTANCE,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
     """Tell what runs, what is published and what waits. Exits 1 where no stack is deployed."""
@@ -85,26 +114,34 @@ def status(
 
 
 def down(
-    instance: Instance = "local",
+    instance: Instance = DEFAULT_INSTANCE,
     purge: Annotated[bool, typer.Option(help="Remove its folder too, with all state.")] = False,
     everything: Annotated[bool, typer.Option("--all", help="Every embedded stack of this project.")] = False,
 ) -> None:
     """Stop the embedded stack in good order. Harmless where none runs."""
-    root = lifecycle.STATE_ROOT
-    names = (
-        sorted(path.name for path in root.iterdir() if path.is_dir()) if everything and root.is_dir() else [instance]
-    )
-    for name in names:
+    for name in _instances() if everything else [instance]:
         ran = lifecycle.down(name, purge=purge)
-        OUT.print(f"{name}: {'stopped' if ran else 'did not run'}{', state removed' if purge else ''}")
+        tell(f"{name}: {'stopped' if ran else 'did not run'}{', state removed' if purge else ''}")
+
+
+def _instances() -> list[str]:
+    """Return the instances that have a folder; other things lie beside them."""
+    return sorted(lock.parent.name for lock in lifecycle.STATE_ROOT.glob("*/up.lock"))
 
 
 def _show(document: dict[str, Any], as_json: bool) -> None:
     if as_json:
         OUT.print_json(json.dumps(document))
         return
-    table = Table(show_header=False, box=None)
-    for name, value in document.items():
-        text = ", ".join(f"{k} {v:,}" for k, v in value.items()) if isinstance(value, dict) else value
-        table.add_row(name.replace("_", " "), ", ".join(text) if isinstance(text, list) else str(text))
-    OUT.print(table)
+    rows = [(name.replace("_", " "), _shown(value)) for name, value in document.items()]
+    show_table("Status", ("what", "now"), rows)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in value.items()) or "none"
+    if isinstance(value, list):
+        return ", ".join(value) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else str(value)

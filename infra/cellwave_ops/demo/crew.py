@@ -15,9 +15,9 @@ _PATIENCE_S: Final = 30
 class Crew:
     """Starts `cellwave poll …` and `cellwave front …`, and reads what they counted when they stop."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str]):
+    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None):
         self._folder = folder
-        self._environment = {**os.environ, **environment}
+        self._environment = {**os.environ, **(environment or {})}
         self._members: dict[str, subprocess.Popen[bytes]] = {}
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -25,7 +25,10 @@ class Crew:
         """Start one system; its counts go to `<name>.json`, the rest to `<name>.log`."""
         command = [sys.executable, "-m", "cellwave_ops.cli", *arguments, "--json"]
         with (self._folder / f"{name}.json").open("wb") as out, (self._folder / f"{name}.log").open("wb") as log:
-            self._members[name] = subprocess.Popen(command, stdout=out, stderr=log, env=self._environment)
+            # In a session of its own: a Ctrl-C in the terminal stops the demo, and the demo stops its crew, once.
+            self._members[name] = subprocess.Popen(
+                command, stdout=out, stderr=log, env=self._environment, start_new_session=True
+            )
 
     def dead(self) -> dict[str, str]:
         """Return those that stopped by themselves, with the end of their logs: there should be none."""
@@ -36,7 +39,7 @@ class Crew:
         }
 
     def stop(self) -> dict[str, dict[str, int]]:
-        """Stop all of them in good order and return their counts."""
+        """Stop all of them in good order and return their counts, none of one that had to be killed."""
         for member in self._members.values():
             member.send_signal(signal.SIGINT)
         counts = {}
@@ -46,7 +49,13 @@ class Crew:
             except subprocess.TimeoutExpired:
                 member.kill()
                 member.wait()
-            written = (self._folder / f"{name}.json").read_text()
-            counts[name] = json.loads(written) if written.strip() else {}
+            counts[name] = _counts(self._folder / f"{name}.json")
         self._members.clear()
         return counts
+
+
+def _counts(file: Path) -> dict[str, int]:
+    try:
+        return dict(json.loads(file.read_text()))
+    except ValueError:  # nothing, or half of it
+        return {}

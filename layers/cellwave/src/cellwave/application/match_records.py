@@ -27,6 +27,8 @@ from cellwave.ports.people import Registry, TargetLists
 from cellwave.ports.state import StateStore
 
 MINUTE_MS: Final = 60_000
+LOOK_AHEAD: Final = 60
+"""Minutes of stream time for which a look at a lane's due marks is good."""
 TIDY_EVERY: Final = 64
 """Writes of a page from one tidying to the next."""
 
@@ -95,6 +97,7 @@ class _Batch:
     changed: dict[int, int] = field(default_factory=dict)
     marks: dict[int, dict[int, set[int]]] = field(default_factory=dict)
     due: dict[int, list[DueMark]] = field(default_factory=dict)
+    looked: dict[int, int] = field(default_factory=dict)
     swept: dict[int, list[DueMark]] = field(default_factory=dict)
     matches: list[Match] = field(default_factory=list)
     rejected: list[tuple[str, bytes]] = field(default_factory=list)
@@ -108,12 +111,14 @@ class _Batch:
         relevant = [(record, self._relevant(record)) for record in fresh]
         wanted = {partition_of(event.sub) for _, events in relevant for event in events}
         self._load(wanted)
+        self._distrust_lanes(relevant)
         self._read_due(fresh)
         for record, events in relevant:
             self._match_events(record, events)
             if record.tick and record.clock is not None:
                 self._sweep(record.lane, record.clock, record.position)
         self._tidy()
+        self._note_next_due()
 
     def changed_pages(self) -> Iterable[Page]:
         """Return the pages that must be written, with the state as it now is."""
@@ -172,7 +177,7 @@ class _Batch:
     def _match_events(self, record: Record, events: Iterable[Event]) -> None:
         for event in events:
             partition = partition_of(event.sub)
-            if record.position <= self.pages[partition].positions.get(self.shard, 0):
+            if self._is_applied(record, partition):
                 continue
             state = self._state(partition, event.sub)
             step = advance(self.rules, state, event, self._member(event.sub))
@@ -180,14 +185,36 @@ class _Batch:
                 state.prune(event.ts - WINDOW_MS)
                 self._take_step(partition, step, record.position)
 
+    def _distrust_lanes(self, relevant: Iterable[tuple[Record, Sequence[Event]]]) -> None:
+        """Look for due marks anew where a page holds a record that its lane does not: a crash came between them."""
+        for record, events in relevant:
+            if any(self._is_applied(record, partition_of(event.sub)) for event in events):
+                self.lanes[record.lane].next_due = 0
+
+    def _is_applied(self, record: Record, partition: int) -> bool:
+        return record.position <= self.pages[partition].positions.get(self.shard, 0)
+
     def _read_due(self, records: Iterable[Record]) -> None:
-        """Read the due marks of each lane with a tick, once."""
-        clocks: dict[int, int] = {}
+        """Read the due marks of each lane with a tick that needs them, once, and some way ahead."""
+        minutes: dict[int, int] = {}
         for record in records:
             if record.tick and record.clock is not None and self._is_used(record.lane):
-                clocks[record.lane] = max(record.clock, clocks.get(record.lane, 0))
-        for lane, clock in clocks.items():
-            self.due[lane] = self.state.due(lane, clock // MINUTE_MS)
+                minutes[record.lane] = max(record.clock // MINUTE_MS, minutes.get(record.lane, 0))
+        for lane, minute in minutes.items():
+            if self.lanes[lane].next_due <= minute:
+                self.looked[lane] = minute
+                self.due[lane] = self.state.due(lane, minute + LOOK_AHEAD)
+
+    def _note_next_due(self) -> None:
+        """Note until when ticks have nothing to do in the lanes of this batch."""
+        for number in self.looked.keys() | self.marks.keys():
+            lane, looked = self.lanes[number], self.looked.get(number)
+            known = lane.next_due if looked is None else looked + LOOK_AHEAD + 1
+            ahead = {mark.minute for mark in self.due.get(number, ())} | self.marks.get(number, {}).keys()
+            next_due = min([known, *(minute for minute in ahead if looked is None or minute >= looked)])
+            if next_due != lane.next_due:
+                lane.next_due = next_due
+                self.touched.add(number)
 
     def _is_used(self, lane: int) -> bool:
         """Tell whether a lane may hold anything: one that no record ever reached has no pages and no due marks."""
@@ -212,6 +239,7 @@ class _Batch:
                     state.prune(clock - WINDOW_MS)
                     self._take_step(partition, step, position)
         self.swept[lane] = [mark for mark in stored if mark.minute < minute]
+        self.marks[lane] = {when: partitions for when, partitions in here.items() if when >= minute}
         if due:
             self.touched.add(lane)
 

@@ -26,7 +26,8 @@ class Lane:
 
     `positions` is, by shard, the last record of the lane whose effects are all done; `numbers` the highest record
     number of each producer; `clock` the greatest stream time (ms) seen; `rules` the ruleset version whose timers
-    the due marks cover; `counts` the running totals by name.
+    the due marks cover; `next_due` the minute before which no due mark needs to be looked for (0: look);
+    `counts` the running totals by name.
     """
 
     lane: int
@@ -36,6 +37,7 @@ class Lane:
     rules: int = 0
     numbers: dict[str, int] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    next_due: int = 0
 
     def count(self, name: str, by: int = 1) -> None:
         """Add to one of the running totals."""

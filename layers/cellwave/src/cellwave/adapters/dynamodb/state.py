@@ -2,7 +2,7 @@
 
 | pk | sk | attributes |
 | `P#0123` | `-` | `v` version, `b` body (see pages.py), `expires_at` |
-| `L#07` | `-` | `v`, `clock`, `rules`, and by name `positions`, `numbers`, `counts`, `expires_at` |
+| `L#07` | `-` | `v`, `clock`, `rules`, `next_due`, and by name `positions`, `numbers`, `counts`, `expires_at` |
 | `D#07` | minute, 12 digits | `pages` number set of partitions, `stamp`, `expires_at` |
 """
 
@@ -160,6 +160,7 @@ def _lane_item(lane: Lane, now: int) -> Item:
         **_head(_lane_key(lane.lane), lane.version, now + expiry.LANES),
         "clock": {"N": str(lane.clock)},
         "rules": {"N": str(lane.rules)},
+        "next_due": {"N": str(lane.next_due)},
         # Stream positions have up to 56 digits, a DynamoDB number 38.
         "positions": {"M": {name: {"S": str(number)} for name, number in lane.positions.items()}},
         "numbers": {"M": {name: {"N": str(number)} for name, number in lane.numbers.items()}},
@@ -190,6 +191,7 @@ def _lane_of(item: Item) -> Lane:
         positions={name: int(value["S"]) for name, value in item["positions"]["M"].items()},
         clock=int(item["clock"]["N"]),
         rules=int(item["rules"]["N"]),
+        next_due=int(item["next_due"]["N"]),
         numbers={name: int(value["N"]) for name, value in item["numbers"]["M"].items()},
         counts={name: int(value["N"]) for name, value in item["counts"]["M"].items()},
     )

@@ -11,7 +11,7 @@ from tests.unit.application.faults import Faults, crash_at
 from tests.unit.application.machine import Crash
 from tests.unit.application.world import BEGIN, HOUR, MINUTE, World, campaign, subscribers
 
-from cellwave.application.match_records import TIDY_EVERY
+from cellwave.application.match_batch import TIDY_EVERY
 from cellwave.application.publish import Publication, publish
 from cellwave.domain.campaign import AreaDwelled
 from cellwave.domain.identifiers import lane_of, partition_of

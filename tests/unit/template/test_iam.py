@@ -114,7 +114,7 @@ def test_each_function_unwraps_the_keys_of_its_own_purposes_only(template: Json)
 
 
 def test_the_ledger_is_append_only(template: Json) -> None:
-    assert iam.grants(template, "LedgerTable") == {"RecordOutcomeRole": {"dynamodb:PutItem"}}
+    assert iam.grants(template, "LedgerTable") == {"RecordOutcomeRole": {"dynamodb:PutItem", "dynamodb:Query"}}
 
 
 def test_no_function_writes_what_is_published(template: Json) -> None:

@@ -145,6 +145,31 @@ def test_of_two_publishers_the_second_leaves_no_shards(objects: CountingObjects,
     assert len(shards(objects)) == len({lane(sub) for sub in MEMBERS})
 
 
+def test_a_manifest_whose_answer_was_lost_keeps_its_shards(keys: MemoryDataKeys) -> None:
+    class Unheard(MemoryObjectStore):
+        """Writes the manifest, loses the answer, and refuses what the client then sends again."""
+
+        def put_new(self, key: str, body: bytes) -> bool:
+            return super().put_new(key, body) and not key.endswith("manifest.json")
+
+    lists = SealedTargetLists(Unheard(), keys)
+    version = lists.publish("ringback", 1, MEMBERS)
+    assert all(lists.holds(version, sub) for sub in MEMBERS)
+
+
+def test_a_version_shredded_while_it_is_written_is_no_success(keys: MemoryDataKeys) -> None:
+    class Shredded(MemoryObjectStore):
+        """Refuses a manifest for one that is gone when it is looked for."""
+
+        def put_new(self, key: str, body: bytes) -> bool:
+            return not key.endswith("manifest.json") and super().put_new(key, body)
+
+    objects = Shredded()
+    with pytest.raises(Conflict, match="shredded"):
+        SealedTargetLists(objects, keys).publish("ringback", 1, MEMBERS)
+    assert objects.keys("lists/") == []
+
+
 def test_without_its_wrapped_key_a_list_is_noise_and_no_object_is_left(
     lists: SealedTargetLists, objects: CountingObjects, keys: MemoryDataKeys
 ) -> None:

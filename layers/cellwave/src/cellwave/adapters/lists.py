@@ -64,7 +64,8 @@ class SealedTargetLists:
         members = hashlib.sha256(b"".join(lanes[lane] for lane in sorted(lanes))).hexdigest()
         count = sum(len(digests) for digests in lanes.values()) // PSEUDONYM
         published = ListVersion(name, version, count, prefix)
-        if self._stands(prefix, members):
+        if standing := self._standing(prefix):
+            _refuse_others(standing, members)
             return published
         key = self._keys.new(_context(name))
         run = hashlib.sha256(key.wrapped).hexdigest()[:16]
@@ -77,8 +78,13 @@ class SealedTargetLists:
         shards = dict(each(seal, sorted(lanes)))
         manifest = _Manifest(name, version, count, key_id, key.wrapped, run, members, shards)
         if not self._objects.put_new(_manifest_key(prefix), msgspec.json.encode(manifest)):
-            self._objects.delete([f"{prefix}{run}/{lane:02d}" for lane in lanes])
-            self._stands(prefix, members)
+            standing = self._standing(prefix)
+            # Refused by our own manifest: its answer was lost, and the client sent it again.
+            if standing is None or standing.run != run:
+                self._objects.delete([f"{prefix}{run}/{lane:02d}" for lane in lanes])
+            if standing is None:
+                raise Conflict(f"version {version} of the list {name} was shredded while it was written")
+            _refuse_others(standing, members)
         return published
 
     def holds(self, version: ListVersion, sub: str) -> bool:
@@ -105,15 +111,11 @@ class SealedTargetLists:
         for place in [place for place in self._shards if place[0] == version.prefix]:
             self._free += len(self._shards.pop(place))
 
-    def _stands(self, prefix: str, members: str) -> bool:
-        """Tell whether this version stands already, with these members. Raises Conflict where with others."""
+    def _standing(self, prefix: str) -> _Manifest | None:
         try:
-            manifest = _MANIFESTS.decode(self._objects.get(_manifest_key(prefix)))
+            return _MANIFESTS.decode(self._objects.get(_manifest_key(prefix)))
         except NotFound:
-            return False
-        if manifest.members != members:
-            raise Conflict(f"version {manifest.version} of the list {manifest.name} stands with other members")
-        return True
+            return None
 
     def _manifest(self, prefix: str) -> tuple[_Manifest, bytes]:
         if prefix not in self._manifests:
@@ -153,6 +155,12 @@ def _by_lane(subs: Iterable[str]) -> tuple[str, dict[int, bytes]]:
 def _sorted(digests: bytearray) -> bytes:
     whole = bytes(digests)
     return b"".join(sorted({whole[at : at + PSEUDONYM] for at in range(0, len(whole), PSEUDONYM)}))
+
+
+def _refuse_others(standing: _Manifest, members: str) -> None:
+    """Raise Conflict where a version stands with other members."""
+    if standing.members != members:
+        raise Conflict(f"version {standing.version} of the list {standing.name} stands with other members")
 
 
 def _context(name: str) -> dict[str, str]:

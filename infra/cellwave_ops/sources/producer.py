@@ -72,8 +72,6 @@ class Producer:
         self.ticks = 0
         self.record_bytes = 0
         self.tick_bytes = 0
-        self.record_bytes = 0
-        self.tick_bytes = 0
         self._linger = min(linger_ms, MAX_SPAN_MS)
         self._tick = tick_ms
         self._pending = [_Pending() for _ in range(LANES)]

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _ALONE: Final = "-"
-_UNCHANGED: Final = "v = :version AND expires_at > :now"
 _ABSENT: Final = "attribute_not_exists(pk) OR expires_at <= :now"
 
 
@@ -117,7 +116,7 @@ class DynamoStateStore:
         conflicts: list[str] = []
         for (value, item), written in zip([*new, *known], [*inserted, *updated], strict=True):
             # What refuses a new one may be one that has expired.
-            if written or (not value.version and self._put(item, 0, now)):
+            if written or (not value.version and self._put_new(item, now)):
                 value.version += 1
             else:
                 conflicts.append(item["pk"]["S"])
@@ -128,13 +127,10 @@ class DynamoStateStore:
         now = self._clock.wall()
         return [item for item in self._table.batch_get(keys) if is_live(item, now)]
 
-    def _put(self, item: Item, version: int, now: int) -> bool:
-        """Write an item over its version (0: over none); tell whether it was written."""
-        values = {":now": {"N": str(now)}}
-        if version:
-            values[":version"] = {"N": str(version)}
+    def _put_new(self, item: Item, now: int) -> bool:
+        """Write an item where none is live; tell whether it was written."""
         try:
-            self._table.put(item, _UNCHANGED if version else _ABSENT, values)
+            self._table.put(item, _ABSENT, {":now": {"N": str(now)}})
         except Refused:
             return False
         return True

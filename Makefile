@@ -7,6 +7,8 @@ export UV_SYSTEM_CERTS := 1
 BIN    := .venv/bin
 UV     := $(BIN)/uv
 TOOLS  := .tools
+BEGUN  := $(shell date +%s)
+SO_FAR  = $$(( $$(date +%s) - $(BEGUN) )) s
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast check lint types contracts template audit lock clean
@@ -19,18 +21,20 @@ setup: .venv/.ready $(TOOLS)/stack/.ready $(TOOLS)/sam/.ready ## install everyth
 .venv/.ready: requirements/bootstrap.txt requirements/dev.txt pyproject.toml layers/cellwave/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11))' || \
 		{ echo "Cellwave needs Python 3.11 or newer; $(PYTHON) is older. Say which with: make PYTHON=/path/to/python3.11"; exit 2; }
-	@echo "Setting up the development environment ..."
+	@echo "Setting up the development environment (once; a few minutes with the rest) ..."
 	@$(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
 	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e layers/cellwave -e .
 	@touch $@
+	@echo "  ready, $(SO_FAR) since the start"
 
 $(TOOLS)/%/.ready: requirements/%.txt .venv/.ready
 	@echo "Setting up $* ..."
 	@$(UV) venv --quiet --clear --python $(BIN)/python $(TOOLS)/$*
 	@$(UV) pip install --quiet --python $(TOOLS)/$*/bin/python --require-hashes -r $<
 	@touch $@
+	@echo "  ready, $(SO_FAR) since the start"
 
 demo: setup ## run the main job on the embedded stack; DEMO=town takes the generated town
 	@$(BIN)/cellwave demo $(if $(DEMO),--source $(DEMO))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnection
 
 from cellwave.adapters.clients import CONFIG
 from cellwave.adapters.clock import StreamClock
@@ -145,7 +146,7 @@ def _described(name: str) -> "StackTypeDef":
             mend = f"deploy it with `cellwave deploy`, or name another with {STACK}"
             raise StackError(f"no stack {name!r} is deployed at {place}: {mend}") from None
         raise StackError(f"{place} does not show the stack {name!r} ({code}): check the credentials") from None
-    except HTTPClientError:
+    except (HTTPClientError, NoConnection):
         raise StackError(f"{place} does not answer: start it, or mend AWS_ENDPOINT_URL") from None
     except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint that is no URL
         mend = "check AWS_PROFILE, AWS_DEFAULT_REGION and AWS_ENDPOINT_URL"

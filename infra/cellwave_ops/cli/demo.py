@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from cellwave_ops.cli.documents import show_report
 from cellwave_ops.cli.terminal import ERR, note, short, show_table, tell
-from cellwave_ops.demo.play import FOLDER, RESULT, Play, Played
+from cellwave_ops.demo.play import FOLDER, RESULT, DemoBusyError, Play, Played
 from cellwave_ops.emulator import lifecycle
 
 _LINE_EVERY_S: Final = 15.0
@@ -33,6 +33,8 @@ def demo(
     with _stopped_by_signals(), _Screen() as screen:
         try:
             played = Play(source, seed, screen.say, screen.show, keep).run()
+        except DemoBusyError:  # what lies there is the other's
+            raise
         except BaseException:  # an interrupt too: the stack is stopped, and its logs are there
             _say_where(keep)
             raise
@@ -48,13 +50,9 @@ def show_played(played: Played) -> None:
     """Print what the demo came to; the last line says whether anything was lost."""
     sent = played.replayed
     note("")
-    tell(
-        f"{sent.events:,} events of {sent.tally.rows:,} rows ({played.source}) replayed in {sent.seconds:.0f} s: "
-        f"{sent.records:,} records,"
-    )
-    tell(
-        f"{sent.bytes / 1e6:.1f} MB, {sent.ratio:.1f} times less than JSON lines; {sent.refused:,} refused and resent."
-    )
+    what = "traces" if played.source == "traces" else "generated town"
+    tell(f"Replayed {sent.events:,} events ({sent.tally.rows:,} rows of the {what}) in {sent.seconds:.0f} s.")
+    tell(f"They took {sent.records:,} records, {sent.bytes / 1e6:.1f} MB: {sent.ratio:.1f} times less than JSON lines.")
     show_report(played.report)
     ends = played.judgement.ends
     rows = [(name.replace("_", " "), count) for name, count in ends.items()]

@@ -39,7 +39,7 @@ def note(line: str) -> None:
 def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print a table; whole numbers stand to the right, with separators, and columns that hold them too."""
     cells = [list(row) for row in rows]
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", min_width=min(len(title), _WIDTH))
     for index, column in enumerate(columns):
         is_number = any(isinstance(row[index], int) for row in cells)
         table.add_column(column, justify="right" if is_number else "left")

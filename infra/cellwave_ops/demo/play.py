@@ -47,6 +47,10 @@ class DemoError(CellwaveError):
     """The demo cannot be played, or broke off; the message says why and what to do."""
 
 
+class DemoBusyError(DemoError):
+    """Another process plays the demo: there is one at a time, for there is one folder."""
+
+
 @dataclass(slots=True)
 class Played:
     """What a demo came to."""
@@ -198,7 +202,7 @@ def _alone() -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise DemoError("a demo is being played here already: let it end, or stop it with Ctrl-C") from None
+            raise DemoBusyError("a demo is being played here already: let it end, or stop it with Ctrl-C") from None
         yield
 
 

@@ -131,6 +131,21 @@ def test_deleted_objects_are_gone_and_deleting_the_absent_is_harmless(objects: O
     assert objects.put_new("a", b"anew")
 
 
+def test_of_a_deleted_object_no_version_is_left_where_the_bucket_keeps_versions(aws_world: Any) -> None:
+    """A list's wrapped key must not survive its list as a version that is no longer current."""
+    s3, bucket = aws_world.aws.s3, aws_world.bucket()
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    objects = S3ObjectStore(s3, bucket)
+    for key in ("lists/a/1/manifest.json", "lists/a/1/run/00", "lists/a/1/run/01", "lists/a/10/manifest.json"):
+        objects.put_new(key, b"sealed")
+    s3.delete_object(Bucket=bucket, Key="lists/a/1/run/00")  # leaves a marker and a version
+    s3.put_object(Bucket=bucket, Key="lists/a/1/manifest.json", Body=b"another version")
+    objects.delete(["lists/a/1/manifest.json", "lists/a/1/run/00", "lists/a/1/run/01"])
+    left = s3.list_object_versions(Bucket=bucket)
+    assert [entry["Key"] for entry in left.get("Versions", [])] == ["lists/a/10/manifest.json"]
+    assert left.get("DeleteMarkers", []) == []
+
+
 def test_an_execution_starts_and_a_name_taken_is_success_too(machine: WaveMachine) -> None:
     assert machine.start("text-abc_1", {"wave": "text-abc", "due": 1})
     assert not machine.start("text-abc_1", {"wave": "text-abc", "due": 2})

@@ -1,6 +1,7 @@
 """Objects on S3. Encryption (SSE-KMS) is the bucket's default; listing and reading are consistent."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from os.path import commonprefix
 from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
@@ -52,9 +53,31 @@ class S3ObjectStore:
         return sorted(entry["Key"] for page in pages for entry in page.get("Contents", []))
 
     def delete(self, keys: Sequence[str]) -> None:
-        """Delete objects."""
-        for start in range(0, len(keys), MAX_DELETE):
-            objects: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys[start : start + MAX_DELETE]]
+        """Delete objects for good: every version of each, where the bucket keeps versions.
+
+        Needs s3:ListBucketVersions and s3:DeleteObjectVersion.
+        """
+        found = [identifier for folder in _by_folder(keys) for identifier in self._versions(folder)]
+        for start in range(0, len(found), MAX_DELETE):
+            objects = found[start : start + MAX_DELETE]
             answer = self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
             for error in answer.get("Errors", []):
                 raise refused("DeleteObjects", error.get("Code", ""), error.get("Message", ""))
+
+    def _versions(self, keys: Sequence[str]) -> "Iterator[ObjectIdentifierTypeDef]":
+        """Yield every version and delete marker of these keys; one of id `null` where the bucket keeps none."""
+        wanted = set(keys)
+        prefix = commonprefix(list(keys))  # noqa: RUF071: S3's prefixes go by characters, too
+        pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=prefix)
+        for page in pages:
+            for entry in (*page.get("Versions", []), *page.get("DeleteMarkers", [])):
+                if entry["Key"] in wanted:
+                    yield {"Key": entry["Key"], "VersionId": entry["VersionId"]}
+
+
+def _by_folder(keys: Sequence[str]) -> list[list[str]]:
+    """Group keys by what is before their last slash, so that a listing shows little but what is looked for."""
+    folders: dict[str, list[str]] = {}
+    for key in keys:
+        folders.setdefault(key.rpartition("/")[0], []).append(key)
+    return list(folders.values())

@@ -150,7 +150,7 @@ def _described(name: str) -> "StackTypeDef":
         raise StackError(f"{place} does not answer: start it, or mend AWS_ENDPOINT_URL") from None
     except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint that is no URL
         mend = "check AWS_PROFILE, AWS_DEFAULT_REGION and AWS_ENDPOINT_URL"
-        raise StackError(f"the AWS settings cannot be used: {error}: {mend}") from None
+        raise StackError(f"the AWS settings cannot be used ({str(error).rstrip('.')}): {mend}") from None
 
 
 def _nothing_runs() -> str:

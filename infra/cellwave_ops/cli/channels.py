@@ -60,8 +60,9 @@ def front(
     as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON at the end.")] = False,
 ) -> None:
     """Be the front line: people come to the counter, ring the hotline, open the web page, and are made their offer."""
+    visitors = read_numbers(people)
     stack = connect()
-    line = FrontLine(read_numbers(people), stack.api(), stack.clock().now, public, visits)
+    line = FrontLine(visitors, stack.api(), stack.clock().now, public, visits)
     begun = time.monotonic()
     try:
         line.run(lambda: bool(idle) and time.monotonic() - begun > idle)

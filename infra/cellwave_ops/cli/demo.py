@@ -35,7 +35,9 @@ def demo(
             played = Play(source, seed, screen.say, screen.show, keep).run()
         except DemoBusyError:  # what lies there is the other's
             raise
-        except BaseException:  # an interrupt too: the stack is stopped, and its logs are there
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt):
+                note("Interrupted.")
             _say_where(keep)
             raise
     show_played(played)

@@ -78,6 +78,8 @@ class Play:
     def run(self) -> Played:
         """Play it all. The stack is stopped whatever happens, unless it shall be kept; its folder stays."""
         with _alone():
+            if FOLDER.exists():
+                self._step("removing what the last demo left")
             lifecycle.down(INSTANCE_NAME, purge=True)
             try:
                 played = self._run()

@@ -130,7 +130,7 @@ class TestConnect:
             (refused("ValidationError"), "no stack 'cellwave-local' is deployed at http.*: deploy it with"),
             (refused("AccessDenied"), r"does not show the stack .* \(AccessDenied\): check the credentials"),
             (EndpointConnectionError(endpoint_url="http://x"), "does not answer: start it, or mend AWS_ENDPOINT_URL"),
-            (NoCredentialsError(), "the AWS settings cannot be used: Unable to locate credentials: check AWS_PROFILE"),
+            (NoCredentialsError(), r"cannot be used \(Unable to locate credentials\): check AWS_PROFILE, AWS_D"),
             (ValueError("Invalid endpoint: x"), "check AWS_PROFILE, AWS_DEFAULT_REGION and AWS_ENDPOINT_URL"),
         ],
     )

@@ -43,6 +43,16 @@ def test_plain_gzipped_and_zstd_files_are_read_alike(tmp_path, name):
     assert problems == []
 
 
+def test_a_field_that_is_null_is_as_good_as_absent_as_it_is_to_replay(tmp_path):
+    nothing = {"cell": None, "imei": None, "plmn": None, "tac": None, "device": None, "text": None}
+    file = write(tmp_path, {**SOUND, "type": "web", **nothing}, {**SOUND, **nothing})
+
+    events, problems = read(file)
+
+    assert events == [Event("anna", 5, "web")]
+    assert [(problem.path, problem.reason) for problem in problems] == [("$.cell", "a sighting without a cell")]
+
+
 def test_frames_of_zstd_one_after_another_are_one_file(tmp_path):
     file = tmp_path / "e.zst"
     file.write_bytes(b"".join(zstandard.compress(json.dumps(SOUND).encode() + b"\n") for _ in range(3)))
@@ -89,7 +99,7 @@ def test_unknown_fields_are_allowed_in_files(tmp_path):
         ({"type": ...}, "$.type", "missing"),
         ({"type": "sightings"}, "$.type", "unknown event type"),
         ({"type": ["sighting"]}, "$.type", "unknown event type"),
-        ({"cell": None}, "$.cell", "as text"),
+        ({"cell": 7}, "$.cell", "as text"),
         ({"cell": ...}, "$.cell", "without a cell"),
         ({"cell": ""}, "$.cell", "without a cell"),
     ],

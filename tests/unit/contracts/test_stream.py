@@ -118,6 +118,11 @@ def test_a_one_event_record_without_a_clock_has_none() -> None:
     assert record.events == (Event(A, 5, "power_off"),)
 
 
+def test_a_cell_or_clock_that_is_null_is_as_good_as_absent() -> None:
+    data = json.dumps({"sub": A, "ts": 5, "type": "power_off", "cell": None, "clock": None}).encode()
+    assert decode_record(data, 1) == decode_record(json.dumps({"sub": A, "ts": 5, "type": "power_off"}).encode(), 1)
+
+
 def test_what_a_one_event_record_bears_beyond_its_form_goes_no_further() -> None:
     data = json.dumps({"sub": A, "ts": 5, "type": "sms_out", "number": "353851234567", "text": "hi"}).encode()
     assert decode_record(data, 1).events == (Event(A, 5, "sms_out"),)

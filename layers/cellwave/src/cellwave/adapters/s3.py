@@ -67,7 +67,7 @@ class S3ObjectStore:
     def _versions(self, keys: Sequence[str]) -> "Iterator[ObjectIdentifierTypeDef]":
         """Yield every version and delete marker of these keys; one of id `null` where the bucket keeps none."""
         wanted = set(keys)
-        prefix = commonprefix(list(keys))  # noqa: RUF071: S3's prefixes go by characters, too
+        prefix = commonprefix(list(keys))  # noqa: RUF071 - S3 prefixes go by characters, too
         pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=prefix)
         for page in pages:
             for entry in (*page.get("Versions", []), *page.get("DeleteMarkers", [])):

@@ -37,12 +37,15 @@ EventType = Literal[
 
 
 class EventLine(msgspec.Struct, frozen=True, gc=False):
-    """One event of a file; further fields are allowed and left alone. `ts` is in ms since the epoch."""
+    """One event of a file; further fields are allowed and left alone. `ts` is in ms since the epoch.
+
+    A null cell is no cell.
+    """
 
     sub: Annotated[str, msgspec.Meta(min_length=1)]
     ts: Annotated[int, msgspec.Meta(gt=0, lt=MAX_TS)]
     type: EventType
-    cell: str = ""
+    cell: str | None = None
 
 
 _decode: Final = msgspec.json.Decoder(EventLine).decode
@@ -66,7 +69,7 @@ def read_events(file: Path, on_bad: Callable[[Problem], None]) -> Iterator[Event
         if event.type == SIGHTING and not event.cell:
             on_bad(Problem(source, "$.cell", "a sighting without a cell", "give the cell", number))
             continue
-        yield Event(event.sub, event.ts, event.type, event.cell)
+        yield Event(event.sub, event.ts, event.type, event.cell or "")
 
 
 def _lines(file: Path) -> Iterator[bytes]:

@@ -94,7 +94,7 @@ class _OneEvent(msgspec.Struct):
     sub: _Pseudonym
     ts: _Ms
     type: _Type
-    cell: _Cell = ""
+    cell: _Cell | None = None
     clock: _Ms | None = None
 
 
@@ -254,7 +254,7 @@ def _single(data: bytes, position: int) -> Record:
     lane = _lane_of(e.sub)
     if reason := _objection(e, lane):
         raise _UnusableError(reason)
-    return Record(position, lane, clock=e.clock, events=(Event(e.sub, e.ts, e.type, e.cell),))
+    return Record(position, lane, clock=e.clock, events=(Event(e.sub, e.ts, e.type, e.cell or ""),))
 
 
 def _check(record: _Envelope, events: int) -> None:

@@ -6,7 +6,7 @@ import pytest
 from tests.unit.application.world import BEGIN, HOUR, World
 
 from cellwave.domain.errors import NotFound
-from cellwave.domain.journey import Answer
+from cellwave.domain.journey import CLAIM_MARGIN_MS, Answer
 
 
 def test_a_claim_returns_the_number_and_the_approved_words(world: World, subs: list[str]) -> None:
@@ -79,11 +79,11 @@ def test_a_claim_whose_write_came_after_the_window_is_given_back(world: World, s
     """Else it could come after its cohort was collected as never claimed, and no wave would take it on."""
     world.open(subs[0])
     [touch] = world.take("sms")
-    world.clock.advance(24 * HOUR - 1)
+    world.clock.advance(24 * HOUR - CLAIM_MARGIN_MS - 1)
     world.machine.settle()
 
     def window_ends() -> None:
-        world.clock.advance(1)
+        world.clock.advance(CLAIM_MARGIN_MS + 1)
         world.machine.settle()
 
     world.faults.hook = window_ends

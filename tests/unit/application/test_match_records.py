@@ -268,3 +268,31 @@ def test_a_tick_that_its_producer_sent_again_changes_no_count(world: World, sub:
     assert {name: number for name, number in world.report().stream.items() if name not in ("events", "records")} == {
         name: number for name, number in counts.items() if name not in ("events", "records")
     }
+
+
+def test_a_timer_set_behind_the_batchs_own_tick_is_seen_by_the_next_tick(world: World, sub: str) -> None:
+    """An event may come ten minutes out of order: its timer can be due before a tick that went by."""
+    publish(
+        world.registry, world.clock, Publication([campaign("short", trigger=AreaDwelled("mall", 1))]), counts_from=0
+    )
+    match(world, record(seen(sub, BEGIN, "elsewhere")))
+    match(world, tick(sub, BEGIN + 10 * MINUTE), record(seen(sub, BEGIN + 3 * MINUTE), clock=BEGIN + 10 * MINUTE))
+    match(world, tick(sub, BEGIN + 11 * MINUTE))
+    assert world.the(sub, "short").trigger_ts == BEGIN + 4 * MINUTE
+
+
+def test_without_a_clock_an_event_is_never_too_old_for_the_stay_it_meets(world: World, sub: str) -> None:
+    match(world, record(seen(sub, BEGIN), clock=None), record(seen(sub, BEGIN + 1, "elsewhere"), clock=None))
+    match(world, record(seen(sub, BEGIN + 60 * HOUR), clock=None))
+    before = len(world.journeys.of(sub))
+    match(world, record(seen(sub, BEGIN - 1), clock=None))
+    assert len(world.journeys.of(sub)) == before
+
+
+def test_a_producer_silent_for_a_week_is_forgotten(world: World, sub: str) -> None:
+    first = record(seen(sub, BEGIN))
+    match(world, replace(first, producer="old"))
+    later = BEGIN + 8 * 24 * HOUR
+    match(world, replace(record(seen(sub, later), clock=later), producer="new"))
+    [lane] = [lane for lane in world.state.all_lanes() if lane.numbers]
+    assert set(lane.numbers) == set(lane.heard) == {"new"}

@@ -100,3 +100,15 @@ def test_an_offers_touch_closes_the_call_that_waits(world: World, subs: list[str
     world.answer(again.touch, "accepted", "web")
     assert world.claim(call) == "revoked"
     assert world.the(subs[0]).port == "accepted"
+
+
+def test_interest_followed_up_elsewhere_gets_the_words_for_that_channel(world: World, subs: list[str]) -> None:
+    world.open(subs[0])
+    [text] = world.take("sms")
+    world.claim(text)
+    world.answer(text, "considering", "sms")
+    [first] = world.desk.offers(world.ruleset, subs[0], "counter")
+    world.answer(first.touch, "considering", "counter")
+    assert world.the(subs[0]).node == "call"
+    words = {channel: world.desk.offers(world.ruleset, subs[0], channel)[0].text for channel in ("hotline", "app")}
+    assert words == {"hotline": world.ruleset.scripts["rbt-counter"], "app": ""}

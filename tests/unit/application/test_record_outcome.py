@@ -155,3 +155,14 @@ def test_an_answer_that_races_another_writer_is_decided_again(world: World, subs
     world.answer(touch, "considering", "sms")
     journey = world.the(subs[0])
     assert (journey.node, journey.steps[0].touch) == ("counter", "delivered")
+
+
+def test_an_accept_leaves_journeys_as_they_ended_long_ago(world: World, subs: list[str]) -> None:
+    opened(world, subs[0])
+    world.wait_until(BEGIN + 500 * HOUR)
+    assert world.report().endings == {"context_expired": 1} or world.report().endings == {"no_response": 1}
+    before = world.the(subs[0])
+    world.open(subs[0], name="mall-dwell", ts=world.clock.now())
+    [touch] = [touch for touch in world.take("sms") if world.claim(touch) == "claimed"]
+    assert world.answer(touch, "accepted", "sms").changed == 1
+    assert world.the(subs[0]) == before

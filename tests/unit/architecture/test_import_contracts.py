@@ -32,7 +32,7 @@ UPWARD = [
     ("observability.py", "cellwave.bootstrap"),
 ]
 FORBIDDEN_LOW = ["boto3", "botocore", "pydantic", "aws_lambda_powertools", "requests", "socket", "time"]
-FORBIDDEN_HOT = ["pydantic", "pandas", "aws_lambda_powertools"]
+FORBIDDEN_HOT = ["pydantic", "pandas", "aws_lambda_powertools", "boto3"]
 
 
 def lint(package: Path) -> subprocess.CompletedProcess[str]:

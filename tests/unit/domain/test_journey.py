@@ -8,6 +8,7 @@ from cellwave.domain.campaign import AreaEntered, Campaign, Match
 from cellwave.domain.flow import Flow, Wave, bucket_end
 from cellwave.domain.identifiers import journey_id, wave_tag
 from cellwave.domain.journey import (
+    CLAIM_MARGIN_MS,
     Answer,
     Journey,
     Route,
@@ -197,9 +198,18 @@ def test_considering_moves_to_the_next_node_at_once_and_notes_interest() -> None
     assert (journey.node, journey.interest, journey.steps[0].port) == ("counter", TS + 7, "considering")
 
 
-def test_considering_where_the_port_leads_nowhere_ends_the_journey() -> None:
+def test_considering_where_the_port_leads_nowhere_is_offered_again_until_the_window_is_over() -> None:
     journey = answer(at("call"), "considering", "outbound_call", now=TS + 9)
-    assert (journey.state, journey.port, journey.interest) == ("ended", "considering", TS + 9)
+    assert (journey.state, journey.node, journey.interest) == ("in", "call", TS + 9)
+    assert is_offerable(FLOW, journey, "counter", TS + 10)
+    assert (ending(FLOW, journey, journey.due - 1), ending(FLOW, journey, journey.due)) == ("open", "considering")
+
+
+def test_a_passive_wave_makes_no_second_attempt() -> None:
+    twice = replace(PASSIVE_FIRST, waves={"desk": replace(PASSIVE_FIRST.waves["desk"], attempts=2)})
+    journey = shown(twice, begin(MATCH, CAMPAIGN, twice, TS), "counter")
+    after = answered(twice, journey, wave_tag(journey.wave), 1, "undeliverable", "counter", TS, TS)
+    assert (after.state, after.port, after.touch) == ("ended", "undeliverable", "failed")
 
 
 def test_considering_on_an_old_touch_moves_nothing_but_notes_interest_and_never_an_earlier_one() -> None:
@@ -308,8 +318,9 @@ def test_a_queued_touch_is_claimed_once() -> None:
 def test_a_claim_is_expired_from_the_last_moment_on() -> None:
     journey = begun()
     tag = wave_tag(journey.wave)
-    assert claim(journey, tag, 1, journey.respond_by - 1)[0] == "claimed"
-    assert claim(journey, tag, 1, journey.respond_by) == ("expired", journey)
+    last = journey.respond_by - CLAIM_MARGIN_MS
+    assert claim(journey, tag, 1, last - 1)[0] == "claimed"
+    assert claim(journey, tag, 1, last) == ("expired", journey)
 
 
 @pytest.mark.parametrize("state", ["closed", "ended", "held_out"])

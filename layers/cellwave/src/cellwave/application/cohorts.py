@@ -18,6 +18,8 @@ from cellwave.ports.delivery import ObjectStore, WaveMachine
 
 SHARD_MEMBERS: Final = 1_000
 """Members that one task dispatches or collects."""
+INLINE_PARTS: Final = 100
+"""Parts that an execution's input names itself; its 256 KiB must hold them for every next node."""
 
 
 class Member(NamedTuple):
@@ -111,7 +113,7 @@ def list_members(objects: ObjectStore, key: str, parts: Sequence[tuple[str, int]
     The manifest is written under `key`, once: a retry finds the first version. None where there is no member.
     """
     shards = shards_of(parts)
-    if len(shards) <= 1:
+    if len(shards) <= 1 and len(parts) <= INLINE_PARTS:
         return dict(shards[0]) if shards else None
     objects.put_new(key, json.dumps(shards, separators=(",", ":")).encode())
     return {"manifest": key}

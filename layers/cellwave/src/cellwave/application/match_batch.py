@@ -95,10 +95,10 @@ class Batch:
         if record.producer and record.number <= lane.numbers.get(record.producer, 0):
             self._count(lane, "duplicate_records", 0 if record.tick else 1)
             return False
-        if record.producer:
-            lane.numbers[record.producer] = record.number
         if record.clock is not None:
             lane.clock = max(lane.clock, record.clock)
+        if record.producer:
+            lane.hear(record.producer, record.number)
         self._reject(record)
         self._count(lane, "rejected", sum(1 for rejected in record.rejected if rejected.index >= 0))
         return True
@@ -130,7 +130,8 @@ class Batch:
             state = self._state(partition, event.sub)
             step = advance(self.rules, state, event, self._member(event.sub))
             if step.changed:
-                state.prune(event.ts - WINDOW_MS)
+                if record.clock is not None:  # without a clock no event is late, however old
+                    state.prune(min(event.ts, record.clock) - WINDOW_MS)
                 self._take_step(partition, step, record.position)
 
     def _distrust_lanes(self, relevant: Iterable[tuple[Record, Sequence[Event]]]) -> None:
@@ -158,8 +159,9 @@ class Batch:
         for number in self.looked.keys() | self.marks.keys():
             lane, looked = self.lanes[number], self.looked.get(number)
             known = lane.next_due if looked is None else looked + LOOK_AHEAD + 1
-            ahead = {mark.minute for mark in self.due.get(number, ())} | self.marks.get(number, {}).keys()
-            next_due = min([known, *(minute for minute in ahead if looked is None or minute >= looked)])
+            stored = (m.minute for m in self.due.get(number, ()) if looked is None or m.minute >= looked)
+            # Marks of this batch count even if a tick went by before them: an event may come that much out of order.
+            next_due = min([known, *stored, *self.marks.get(number, {})])
             if next_due != lane.next_due:
                 lane.next_due = next_due
                 self.touched.add(number)

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Final
 
-from cellwave.application.claim_touch import script_of
 from cellwave.application.placements import touch_of
 from cellwave.domain.journey import Journey, is_offerable, shown
 from cellwave.domain.ruleset import Ruleset
@@ -47,7 +46,7 @@ class OfferDesk:
             if journey.product not in offers:
                 made = self._show(ruleset, journey, channel, now)
                 if made is not None:
-                    offers[journey.product] = _offer(ruleset, made, touch_of(self.tokens, made))
+                    offers[journey.product] = _offer(ruleset, made, channel, touch_of(self.tokens, made))
         return list(offers.values())
 
     def _show(self, ruleset: Ruleset, journey: Journey, channel: str, now: int) -> Journey | None:
@@ -67,13 +66,24 @@ def _rank(ruleset: Ruleset, journey: Journey) -> tuple[int, int, str]:
     return (-journey.interest, -(campaign.priority if campaign else 0), journey.id)
 
 
-def _offer(ruleset: Ruleset, journey: Journey, touch: str) -> Offer:
+def _words(ruleset: Ruleset, journey: Journey, channel: str) -> str:
+    """Return the approved words for the channel: the current wave's, else those of a wave of the flow that uses it.
+
+    Interest shown elsewhere is followed up on any passive channel; where the flow has no words for it, none.
+    """
+    waves = ruleset.flows[journey.flow].waves
+    ranked = (waves[journey.node], *(waves[step.node] for step in reversed(journey.steps)), *waves.values())
+    script = next((wave.script for wave in ranked if channel in wave.channels), "")
+    return ruleset.scripts[script] if script else ""
+
+
+def _offer(ruleset: Ruleset, journey: Journey, channel: str, touch: str) -> Offer:
     campaign = ruleset.campaigns.get(journey.campaign)
     return Offer(
         touch=touch,
         campaign=journey.campaign,
         product=journey.product,
         offer=campaign.offer if campaign else "",
-        text=script_of(ruleset, journey),
+        text=_words(ruleset, journey, channel),
         considering=journey.interest > 0,
     )

@@ -8,7 +8,7 @@ from cellwave.application.placements import place
 from cellwave.domain.errors import Conflict, NotFound
 from cellwave.domain.flow import Flow
 from cellwave.domain.identifiers import wave_tag
-from cellwave.domain.journey import Answer, Journey, answered, close
+from cellwave.domain.journey import Answer, Journey, answered, close, ending
 from cellwave.domain.outcomes import Outcome, TouchRef, outcome_id
 from cellwave.domain.ruleset import Ruleset
 from cellwave.ports.clock import Clock
@@ -66,7 +66,7 @@ class OutcomeRecorder:
         if not is_new:
             entry = self._first(entry)
         if report.answer in ("accepted", "refused"):
-            changed = self._close_product(journeys, journey.product, report.answer)
+            changed = self._close_product(ruleset, journeys, journey.product, report.answer)
         else:
             changed = self._move(ruleset.flows[journey.flow], journey, ref, report.answer, entry)
         return Recorded(entry.id, not is_new, changed)
@@ -75,8 +75,9 @@ class OutcomeRecorder:
         """Return the outcome as it was recorded first: when it was said does not change by saying it again."""
         return next((known for known in self.ledger.of(entry.sub) if known.id == entry.id), entry)
 
-    def _close_product(self, journeys: list[Journey], product: str, answer: str) -> int:
-        todo = [j for j in journeys if j.product == product and j.state == "in"]
+    def _close_product(self, ruleset: Ruleset, journeys: list[Journey], product: str, answer: str) -> int:
+        now = self.clock.now()
+        todo = [j for j in journeys if j.product == product and ending(ruleset.flows[j.flow], j, now) == "open"]
         closed = 0
         for _ in range(_TRIES):
             written = self.journeys.replace([close(j, answer) for j in todo])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from cellwave.domain.errors import Conflict, NotFound
+from cellwave.domain.errors import Conflict, InputError, NotFound
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -78,7 +78,7 @@ def respond(
         return _problem(400, "The body is not UTF-8 text", [])
     try:
         answer = call(body)
-    except ValueError as error:
+    except InputError as error:
         return _problem(400, str(error), [])
     except NotFound as error:
         return _problem(404, str(error), [])

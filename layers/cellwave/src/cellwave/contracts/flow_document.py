@@ -44,6 +44,12 @@ class WaveDocument(Document):
                 "an active channel together with another",
                 "give one active channel, or passive ones alone",
             )
+        if self.attempts > 1 and self.channels[0] in PASSIVE_CHANNELS:
+            yield (
+                ("attempts",),
+                "a passive wave makes no attempts of its own",
+                "leave `attempts` out, or use an active channel",
+            )
         for port in self.next:
             if port not in PORTS:
                 yield ("next", port), f"unknown port {show(port)}", nearest(port, PORTS)

@@ -3,6 +3,7 @@
     CellwaveError
     ├── DocumentError      a campaign, flow, area file, list or event that cannot be used: place, reason, mend
     ├── Conflict           somebody else changed it first: load again and decide again
+    ├── InputError         a value that somebody handed in cannot be used; a ValueError too
     └── NotFound           no such document, journey or touch
 
 Adapters translate their services' errors into these or let the service's own error rise (a retry then decides);
@@ -15,6 +16,10 @@ from dataclasses import dataclass
 
 class CellwaveError(Exception):
     """Root of all errors that Cellwave itself raises."""
+
+
+class InputError(CellwaveError, ValueError):
+    """A value that somebody handed in cannot be used; the message never shows it."""
 
 
 class Conflict(CellwaveError):

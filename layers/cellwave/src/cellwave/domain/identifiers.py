@@ -4,6 +4,8 @@ import base64
 import hashlib
 import re
 
+from cellwave.domain.errors import InputError
+
 PARTITIONS = 4096
 LANES = 64
 PARTITIONS_A_LANE = PARTITIONS // LANES
@@ -17,12 +19,12 @@ _DECORATION = re.compile(r"[\s().\-\u2010-\u2015]")
 def canonical_msisdn(text: str) -> str:
     """Return the canonical form of an E.164 number: 8 to 15 digits, country code first, no sign.
 
-    `+353 85 123 4567` and `00353851234567` become `353851234567` (ITU-T E.164, clause 6). Raises ValueError.
+    `+353 85 123 4567` and `00353851234567` become `353851234567` (ITU-T E.164, clause 6). Raises InputError.
     """
     digits = _DECORATION.sub("", text)
     digits = digits[1:] if digits.startswith("+") else digits.removeprefix("00")
     if not (digits.isascii() and _MSISDN.fullmatch(digits)):
-        raise ValueError("not an E.164 number: 8 to 15 digits with the country code first")
+        raise InputError("not an E.164 number: 8 to 15 digits with the country code first")
     return digits
 
 

@@ -6,7 +6,7 @@ behind the API, in the wave machine and in a simulation, so equal input gives eq
      (absent) --match--> in, queued|open          or held_out, or ended (context_expired: too late to begin)
      in, queued --claim--> in, claimed --report--> sent, delivered
      in --accepted | refused--> closed            on any touch, channel or campaign of the product
-     in --considering--> in, at the next node     or ended where the port leads nowhere
+     in --considering--> in, at the next node     or in, where it is, if the port leads nowhere
      in --undeliverable--> in, queued again       while attempts are left; then the next node, or ended
      in --window over--> in, at the next node     or over, without a write: readers see that `due` has passed
 """
@@ -18,6 +18,9 @@ from typing import Final, Literal
 from cellwave.domain.campaign import HOUR_MS, Campaign, Match
 from cellwave.domain.flow import Flow, bucket_end
 from cellwave.domain.identifiers import journey_id, wave_id, wave_tag
+
+CLAIM_MARGIN_MS: Final = 60_000
+"""How long before its time is over a touch can last be claimed: longer than a claim takes, so that none crosses it."""
 
 State = Literal["in", "closed", "ended", "held_out"]
 TouchState = Literal["none", "queued", "open", "claimed", "sent", "delivered", "failed", "shown"]
@@ -56,8 +59,9 @@ class Journey:
     """One subscriber's run through a flow for a campaign. Times are stream ms.
 
     `due` ends the current wave's window; `respond_by` is the last moment for its touch to leave; `port` tells how
-    a closed or ended journey ended; `interest` is when the subscriber last said "considering" (0: never);
-    `revision` counts the writes, and every write is conditional on the one it was decided from.
+    a closed or ended journey ended; `answer` is what was said in the current wave without moving it; `interest` is
+    when the subscriber last said "considering" (0: never); `revision` counts the writes, and every write is
+    conditional on the one it was decided from.
     """
 
     id: str
@@ -76,6 +80,7 @@ class Journey:
     attempt: int = 1
     channel: str = ""
     port: str = ""
+    answer: str = ""
     interest: int = 0
     steps: tuple[Step, ...] = ()
     revision: int = 0
@@ -147,6 +152,7 @@ def enter(flow: Flow, journey: Journey, target: str, port: str) -> Journey:
         touch="queued" if wave.is_active else "open",
         channel=wave.channels[0] if wave.is_active else "",
         attempt=1,
+        answer="",
         steps=(*journey.steps, _step(journey, port)),
     )
 
@@ -189,9 +195,11 @@ def answered(
         return replace(journey, touch=_REPORTS[answer]) if journey.touch in _BEFORE[answer] else journey
     used = replace(noted, channel=channel)
     if answer == "considering":
-        return _leave(flow, used, "considering")
+        # Without a way on, the journey waits where it is: the offer is made again at the next contact.
+        is_led_on = "considering" in flow.waves[journey.node].next
+        return _leave(flow, used, answer) if is_led_on else replace(used, answer=answer)
     failed = replace(used, touch="failed")
-    if journey.attempt < flow.waves[journey.node].attempts:
+    if flow.waves[journey.node].is_active and journey.attempt < flow.waves[journey.node].attempts:
         return replace(used, attempt=journey.attempt + 1, touch="queued")
     return _leave(flow, failed, "undeliverable")
 
@@ -199,9 +207,9 @@ def answered(
 def timeout_port(journey: Journey) -> str:
     """Return the port by which a journey leaves when its window is over without an answer.
 
-    A touch that nobody claimed in time has expired; any other was made and brought no response.
+    A touch that nobody claimed in time has expired; any other was made and brought no response, or consideration.
     """
-    return "context_expired" if journey.touch == "queued" else "no_response"
+    return journey.answer or ("context_expired" if journey.touch == "queued" else "no_response")
 
 
 def timed_out(flow: Flow, journey: Journey) -> str | None:
@@ -218,7 +226,7 @@ def claim(journey: Journey, tag: str, attempt: int, now: int) -> tuple[Claim, Jo
         return "revoked", journey
     if journey.touch != "queued":
         return "already_claimed", journey
-    if now >= journey.respond_by:
+    if now >= journey.respond_by - CLAIM_MARGIN_MS:
         return "expired", journey
     return "claimed", replace(journey, touch="claimed")
 

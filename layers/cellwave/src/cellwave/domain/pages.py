@@ -1,7 +1,9 @@
 """Matcher state as it is stored: pages, lanes and due marks. What is in them is the engine's."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
+
+SILENCE_MS: Final = 7 * 24 * 3_600_000
 
 
 @dataclass(slots=True)
@@ -27,7 +29,7 @@ class Lane:
     `positions` is, by shard, the last record of the lane whose effects are all done; `numbers` the highest record
     number of each producer; `clock` the greatest stream time (ms) seen; `rules` the ruleset version whose timers
     the due marks cover; `next_due` the minute before which no due mark needs to be looked for (0: look);
-    `counts` the running totals by name.
+    `counts` the running totals by name; `heard` the lane's clock when each producer was heard last.
     """
 
     lane: int
@@ -38,6 +40,13 @@ class Lane:
     numbers: dict[str, int] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     next_due: int = 0
+    heard: dict[str, int] = field(default_factory=dict)
+
+    def hear(self, producer: str, number: int) -> None:
+        """Note a producer's highest record number; forget producers that were silent for a week of stream time."""
+        self.numbers[producer], self.heard[producer] = number, self.clock
+        for silent in [name for name, clock in self.heard.items() if clock < self.clock - SILENCE_MS]:
+            del self.numbers[silent], self.heard[silent]
 
     def count(self, name: str, by: int = 1) -> None:
         """Add to one of the running totals."""

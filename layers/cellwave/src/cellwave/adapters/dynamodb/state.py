@@ -2,7 +2,7 @@
 
 | pk | sk | attributes |
 | `P#0123` | `-` | `v` version, `b` body (see pages.py), `expires_at` |
-| `L#07` | `-` | `v`, `clock`, `rules`, `next_due`, and by name `positions`, `numbers`, `counts`, `expires_at` |
+| `L#07` | `-` | `v`, `clock`, `rules`, `next_due`, by name `positions`, `numbers`, `heard`, `counts`; `expires_at` |
 | `D#07` | minute, 12 digits | `pages` number set of partitions, `stamp`, `expires_at` |
 """
 
@@ -160,6 +160,7 @@ def _lane_item(lane: Lane, now: int) -> Item:
         # Stream positions have up to 56 digits, a DynamoDB number 38.
         "positions": {"M": {name: {"S": str(number)} for name, number in lane.positions.items()}},
         "numbers": {"M": {name: {"N": str(number)} for name, number in lane.numbers.items()}},
+        "heard": {"M": {name: {"N": str(clock)} for name, clock in lane.heard.items()}},
         "counts": {"M": {name: {"N": str(number)} for name, number in lane.counts.items()}},
     }
 
@@ -190,4 +191,5 @@ def _lane_of(item: Item) -> Lane:
         next_due=int(item["next_due"]["N"]),
         numbers={name: int(value["N"]) for name, value in item["numbers"]["M"].items()},
         counts={name: int(value["N"]) for name, value in item["counts"]["M"].items()},
+        heard={name: int(value["N"]) for name, value in item["heard"]["M"].items()},
     )

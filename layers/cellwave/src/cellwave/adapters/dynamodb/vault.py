@@ -41,7 +41,7 @@ class DynamoVault:
         """Return the MSISDN of a pseudonym. Raises NotFound."""
         item = self._table.get({"pk": {"S": sub}})
         if item is None:
-            raise NotFound(f"no number of {sub}")
+            raise NotFound("no such touch: nobody is known under its pseudonym")
         sealed = item["sealed"]["B"]
         cipher = _cipher(self._keys.of("vault", item["key"]["S"]))
         return cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], sub.encode()).decode()

@@ -22,7 +22,7 @@ class MemoryVault:
         try:
             return self._numbers[sub]
         except KeyError:
-            raise NotFound(f"no number of {sub}") from None
+            raise NotFound("no such touch: nobody is known under its pseudonym") from None
 
 
 class MemoryTargetLists:

@@ -105,4 +105,5 @@ class MemoryStateStore:
 
 
 def _copy(lane: Lane) -> Lane:
-    return replace(lane, positions=dict(lane.positions), numbers=dict(lane.numbers), counts=dict(lane.counts))
+    maps = {name: dict(getattr(lane, name)) for name in ("positions", "numbers", "heard", "counts")}
+    return replace(lane, **maps)  # type: ignore[arg-type]  # four maps of one shape

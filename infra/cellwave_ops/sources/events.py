@@ -9,7 +9,7 @@ from typing import IO
 
 import msgspec
 
-from cellwave.contracts.stream import masked
+from cellwave.contracts.outline import outline
 from cellwave.domain.errors import Problem
 from cellwave.domain.identifiers import is_pseudonym
 from cellwave.domain.pseudonyms import Pseudonymizer
@@ -64,7 +64,7 @@ class Tally:
 
 
 class Quarantine:
-    """The file of lines that could not be used: place, reason and mend, digits masked. Made at the first one."""
+    """The file of lines that could not be used: place, reason, mend and shape of each. Made at the first one."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -92,6 +92,6 @@ class Quarantine:
             "path": problem.path,
             "reason": problem.reason,
             "mend": problem.mend,
-            "content": masked(content),
+            "content": outline(content),
         }
         self._file.write(msgspec.json.encode(document) + b"\n")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import msgspec
 
+from cellwave.contracts.outline import own_words
 from cellwave.domain.errors import Problem
 from cellwave.domain.identifiers import canonical_msisdn, is_pseudonym
 from cellwave.domain.signalling import EVENT_TYPES, SIGHTING
@@ -126,9 +127,9 @@ def _parsed(line: bytes) -> SourceEvent:
     try:
         raw = _decoder.decode(line)
     except msgspec.ValidationError as error:
-        raise _explained(str(error)) from None
+        raise _explained(error) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _MalformedError("", f"not JSON: {error}", "give one JSON object a line") from None
+        raise _MalformedError("", f"not JSON: {own_words(error)}", "give one JSON object a line") from None
     try:
         who = _canonical(raw.sub)
     except ValueError as error:
@@ -152,13 +153,12 @@ def _canonical(sub: str) -> str:
     return sub if is_pseudonym(sub) else canonical_msisdn(sub)
 
 
-def _explained(text: str) -> _MalformedError:
+def _explained(error: msgspec.ValidationError) -> _MalformedError:
     """Return a decoder's complaint with the field's mend; the value itself may be personal and is left out."""
-    reason, _, place = text.partition(" - at `")
+    _, _, place = str(error).partition(" - at `")
+    reason = own_words(error)
     path = place.rstrip("`")
     if "missing required field" in reason:
         path = "$." + reason.rsplit("`", 2)[1]
-    elif reason.startswith("Invalid enum value"):
-        reason = "not a known type of event"
     mend = _MENDS.get(path.removeprefix("$."), "give one JSON object a line, with sub, ts and type")
     return _MalformedError(path or "$", reason, mend)

@@ -72,7 +72,9 @@ class CellTraces:
                 name, sample = self._parsed(number, line, columns)
             except (_MalformedError, ValueError, csv.Error) as error:
                 self.tally.row("malformed")
-                problem = Problem(self.lines.path.name, "", str(error), _MEND, number)
+                # Of other errors the words may quote the row.
+                reason = str(error) if isinstance(error, _MalformedError) else "no row of CSV in UTF-8"
+                problem = Problem(self.lines.path.name, "", reason, _MEND, number)
                 self._quarantine.add(problem, line)
                 continue
             run = runs.setdefault(name, [])

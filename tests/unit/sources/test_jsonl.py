@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -76,6 +77,24 @@ def test_the_quarantine_holds_nothing_personal(tmp_path: Path) -> None:
     kept = (tmp_path / "quarantine.jsonl").read_text()
     assert "99985" not in kept
     assert "0850000001" not in kept
+
+
+@pytest.mark.parametrize(
+    "sub", ["353\u201385\u2013123\u20134567", "353 / 85 / 123 / 4567", "\\u0033538512345\\u0036\\u0037"]
+)
+@pytest.mark.parametrize(
+    "rest", ['"type": "sms_sent"', '"type": 7, "text": "Mary, my PIN is 1234"', '"type": "Mary"', '"type"']
+)
+def test_however_a_number_or_a_text_is_written_the_quarantine_does_not_hold_it(
+    sub: str, rest: str, tmp_path: Path
+) -> None:
+    line = f'{{"sub": "{sub}", "ts": 1790000000000, {rest}}}'
+    file = tmp_path / "lines.jsonl"
+    file.write_text(line + "\n")
+    _, _, [problem] = _read(file, tmp_path)
+    kept = str(problem).replace("1790000000000", "")
+    assert not re.search(r"353|85|123|\\u|Mary|PIN", kept)
+    assert problem["line"] == 1
 
 
 def test_a_malformed_line_leaves_its_neighbours_alone(tmp_path: Path) -> None:

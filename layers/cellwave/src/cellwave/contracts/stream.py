@@ -1,8 +1,8 @@
 """The wire form of signalling on the stream: aggregated records and one-event records.
 
-Decoding never raises. What cannot be read is handed on as `Rejected`, with a reason, a mend and its content
-with digits masked; a bad event inside a record leaves its neighbours alone. msgspec and zstandard only: the
-matcher starts with this module.
+Decoding never raises. What cannot be read is handed on as `Rejected`, with a reason, a mend and the outline of
+its content; a bad event inside a record leaves its neighbours alone. msgspec and zstandard only: the matcher
+starts with this module.
 """
 
 import re
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 import msgspec
 import zstandard
 
+from cellwave.contracts.outline import outline, own_words
 from cellwave.domain.identifiers import LANES, is_pseudonym, lane_of, partition_of
 from cellwave.domain.signalling import EVENT_TYPES, SIGHTING, Event, Record, Rejected
 
@@ -21,7 +22,6 @@ MAX_DECOMPRESSED: Final = 8 * 1024 * 1024
 MAX_EVENTS: Final = 5_000
 MAX_NESTING: Final = 4
 MAX_ONE_EVENT: Final = 16 * 1024
-MAX_CONTENT: Final = 300
 
 _AGGREGATED: Final = b"\x01"
 _LEVEL: Final = 3
@@ -29,7 +29,6 @@ _LAST_MS: Final = 253_402_300_799_999  # the end of the year 9999: later times h
 _UNKNOWN_LANE: Final = -1
 
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_DIGITS = re.compile(r"\d(?:[ ().\-]{0,2}\d){4,}")
 _PLACE = re.compile(r" - at `\$(?:\[(\d+)\]|\.(\w+))?.*`$")
 
 _Ms = Annotated[int, msgspec.Meta(gt=0, le=_LAST_MS)]
@@ -147,22 +146,7 @@ def decode_record(data: bytes, position: int) -> Record:
             return _single(data, position)
         raise _UnusableError("neither an aggregated record nor a JSON object (send byte 0x01 and zstd, or an object)")
     except _UnusableError as error:
-        return Record(position, _UNKNOWN_LANE, rejected=(Rejected(-1, str(error), masked(data)),))
-
-
-def masked(content: bytes) -> str:
-    """Return at most 300 characters of the content, every run of five digits or more replaced by `#`.
-
-    Digits parted by up to two of ` ().-` are one run, as numbers are written. Bytes that are no text,
-    compressed ones too, are only counted: they may hold what a mask cannot find.
-    """
-    try:
-        text = content.decode()
-    except UnicodeDecodeError:
-        text = "\0"
-    if not text.isprintable() and not text.translate({9: " ", 10: " ", 13: " "}).isprintable():
-        return f"<{len(content)} bytes>"
-    return _DIGITS.sub(lambda run: "#" * len(run[0]), text)[:MAX_CONTENT]
+        return Record(position, _UNKNOWN_LANE, rejected=(Rejected(-1, str(error), outline(data)),))
 
 
 @lru_cache(maxsize=1 << 16)
@@ -228,7 +212,7 @@ def _event_by_event(document: bytes, position: int) -> Record:
         except _UNREADABLE as error:
             reason = _explained(error, _EVENT_FIELDS)
         if reason:
-            rejected.append(Rejected(index, reason, masked(content)))
+            rejected.append(Rejected(index, reason, outline(content, _EVENT_FIELDS)))
         else:
             events.append(Event(e.sub, e.ts, e.type, e.cell, e.tac, e.device, e.plmn))
     return Record(
@@ -291,7 +275,7 @@ def _explained(error: Exception, fields: Sequence[str]) -> str:
     """Return a decoder's complaint as reason and mend, by the field's name rather than its place."""
     if isinstance(error, RecursionError):
         return _TOO_DEEP
-    text = _DIGITS.sub("#", str(error))
+    text = str(error)
     place = _PLACE.search(text)
     name = ""
     if place and place[1] and int(place[1]) < len(fields):
@@ -302,5 +286,5 @@ def _explained(error: Exception, fields: Sequence[str]) -> str:
     name = missing[1] if missing else name
     if name == "sub":
         return _MENDS["sub"]
-    reason = _PLACE.sub("", text)
+    reason = own_words(error)
     return f"{name}: {reason} ({_MENDS[name]})" if name in _MENDS else f"{reason} (send the form that `replay` sends)"

@@ -54,7 +54,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """An event (or a whole record, `index` -1) that cannot be used; kept with its reason, digits masked."""
+    """An event (or a whole record, `index` -1) that cannot be used; `content` is its shape, nothing of what it says."""
 
     index: int
     reason: str

@@ -11,11 +11,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnection
+from botocore.session import get_session
 
 from cellwave.adapters.clients import CONFIG
 from cellwave.adapters.clock import StreamClock
@@ -26,6 +26,7 @@ from cellwave_ops.channels.client import SignedApi
 from cellwave_ops.emulator import lifecycle
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudformation.type_defs import StackTypeDef
     from mypy_boto3_kinesis import KinesisClient
 
@@ -77,13 +78,13 @@ class Stack:
 
     def api(self) -> SignedApi:
         """Return the channel API; emulators serve it below their own endpoint."""
-        session = boto3.Session()
+        session = get_session()
         credentials = session.get_credentials()
         if credentials is None:
             raise StackError("no AWS credentials: set AWS_PROFILE, or start the embedded stack with `cellwave up`")
         endpoint = os.environ.get("AWS_ENDPOINT_URL")
         base = f"{endpoint}/_aws/execute-api/{self.outputs['ApiId']}/$default" if endpoint else self.outputs["ApiUrl"]
-        return SignedApi(base, credentials, session.region_name or lifecycle.REGION)
+        return SignedApi(base, credentials, session.get_config_variable("region") or lifecycle.REGION)
 
 
 def stack_name() -> str:
@@ -138,7 +139,7 @@ def connect(name: str = "") -> Stack:
 def _described(name: str) -> "StackTypeDef":
     place = os.environ.get("AWS_ENDPOINT_URL") or "AWS"
     try:
-        client = boto3.Session().client("cloudformation", config=CONFIG)
+        client = cast("CloudFormationClient", get_session().create_client("cloudformation", config=CONFIG))
         return client.describe_stacks(StackName=name)["Stacks"][0]
     except ClientError as error:
         code = error.response["Error"]["Code"]

@@ -37,8 +37,8 @@ class CloudFormation:
 def formation(monkeypatch: pytest.MonkeyPatch) -> Any:
     def put(outputs: dict[str, str] = OUTPUTS, clock: str = "", fails: Exception | None = None) -> CloudFormation:
         made = CloudFormation(outputs, clock, fails)
-        session = SimpleNamespace(client=lambda service, config: made)
-        monkeypatch.setattr(stack.boto3, "Session", lambda: session)
+        session = SimpleNamespace(create_client=lambda service, config: made)
+        monkeypatch.setattr(stack, "get_session", lambda: session)
         return made
 
     return put

@@ -54,7 +54,7 @@ def test_every_function_with_its_layers_stays_under_250_mb_unzipped(build: Path)
 
 def test_the_layer_holds_all_that_the_package_needs_and_nothing_of_the_development_environment(build: Path) -> None:
     layer = build / "CellwaveLayer" / "python"
-    needs = "boto3, cryptography.hazmat.primitives.ciphers.aead, msgspec, pydantic, zstandard"
+    needs = "botocore, cryptography.hazmat.primitives.ciphers.aead, msgspec, pydantic, zstandard"
     code = f"import sys; sys.path.insert(0, {str(layer)!r}); import cellwave.bootstrap, aws_lambda_powertools, {needs}"
 
     done = subprocess.run([sys.executable, "-I", "-S", "-B", "-c", code], capture_output=True, text=True, check=False)

@@ -101,6 +101,17 @@ def test_publishing_a_list_again_with_other_members_is_a_conflict(lists: TargetL
     assert not lists.holds(version, two)
 
 
+@pytest.mark.parametrize("name", ["天河商场", "Ringback.Mall_2026", "cafe\u0301"])
+def test_a_list_may_have_a_name_in_any_alphabet(lists: TargetLists, name: str) -> None:
+    one, two = pseudonyms(range(2))
+    version = lists.publish(name, 1, [one])
+    assert lists.publish(name, 1, [one]) == version
+    assert (lists.holds(version, one), lists.holds(version, two)) == (True, False)
+    lists.shred(version)
+    with pytest.raises(NotFound):
+        lists.holds(version, one)
+
+
 def test_an_empty_list_holds_nobody(lists: TargetLists) -> None:
     version = lists.publish("nobody", 1, [])
     assert version.count == 0

@@ -7,7 +7,7 @@ import pytest
 from cellwave.adapters.lists import SealedTargetLists
 from cellwave.adapters.memory import MemoryDataKeys, MemoryObjectStore
 from cellwave.adapters.packing import unpack_pseudonym
-from cellwave.domain.errors import CellwaveError, Conflict, NotFound
+from cellwave.domain.errors import CellwaveError, Conflict, InputError, NotFound
 from cellwave.domain.identifiers import lane_of, partition_of
 from cellwave.domain.pseudonyms import Pseudonymizer
 from cellwave.ports.keys import DataKey
@@ -178,6 +178,31 @@ def test_without_its_wrapped_key_a_list_is_noise_and_no_object_is_left(
     assert objects.keys("lists/") == []
     with pytest.raises(NotFound):
         SealedTargetLists(objects, keys).holds(version, MEMBERS[0])
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "../a", ".", "a b", "a\n", "a\\b", "a\u202eb", "a" * 65])
+def test_a_name_that_cannot_be_part_of_an_object_s_key_is_refused(
+    lists: SealedTargetLists, objects: CountingObjects, name: str
+) -> None:
+    with pytest.raises(InputError):
+        lists.publish(name, 1, MEMBERS)
+    assert objects.keys("") == []
+
+
+def test_what_binds_a_key_to_its_list_is_ascii(objects: CountingObjects) -> None:
+    contexts: list[Mapping[str, str]] = []
+
+    class Noting(MemoryDataKeys):
+        """Notes the context of each key."""
+
+        def new(self, context: Mapping[str, str]) -> DataKey:
+            contexts.append(context)
+            return super().new(context)
+
+    lists = SealedTargetLists(objects, Noting())
+    for name in ("ringback-2026.11_a", "天河"):
+        lists.publish(name, 1, MEMBERS)
+    assert [context["list"] for context in contexts] == ["ringback-2026.11_a", "%E5%A4%A9%E6%B2%B3"]
 
 
 def test_members_under_two_keys_are_refused(lists: SealedTargetLists) -> None:

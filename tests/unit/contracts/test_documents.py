@@ -128,9 +128,11 @@ def test_a_file_may_hold_one_document_or_an_array_of_them(tmp_path):
         ({"holdout_percent": 101}, "$.holdout_percent", "at most 100", "at most 100"),
         ({"holdout_percent": -1}, "$.holdout_percent", "at least 0", "at least 0"),
         ({"holdout_percent": "5"}, "$.holdout_percent", "a number", "a number"),
-        ({"campaign": "Ringback Mall"}, "$.campaign", "lower-case", '"ringback-mall"'),
+        ({"campaign": "Ringback Mall"}, "$.campaign", "1 to 64 letters", '"Ringback-Mall"'),
         ({"campaign": "a" * 65}, "$.campaign", "1 to 64", "write"),
-        ({"campaign": "line\n"}, "$.campaign", "lower-case", '"line"'),
+        ({"campaign": "line\n"}, "$.campaign", "1 to 64 letters", '"line"'),
+        ({"campaign": "../天河 商场"}, "$.campaign", "1 to 64 letters", r'"\u5929\u6cb3-\u5546\u573a"'),
+        ({"offer": "half\u202eprice"}, "$.offer", "spaces", '"half-price"'),
         ({"produkt": "x"}, "$.produkt", "unknown field", 'did you mean "product"?'),
         ({"offer": ...}, "$.offer", "missing", 'add "offer"'),
         ({"trigger": ...}, "$.trigger", "not supported yet", "add a trigger"),
@@ -146,6 +148,37 @@ def test_what_is_wrong_with_a_campaign_has_place_reason_and_mend(changes, path, 
     assert reason in problem.reason
     assert mend in problem.mend
     assert problem.line >= 1
+
+
+@pytest.mark.parametrize(
+    "name", ["Ringback.Mall_2026-11", "天河商场", "Καφές", "café", "cafe\u0301", "हिन्दी", "7", "x" * 64]
+)
+def test_names_are_in_any_alphabet_and_case(name):
+    written = {"campaign": name, "product": name, "offer": name, "targets": {"list": name}, "flow": name}
+    document = mall(**written, trigger={"kind": "area_entered", "area": name}, holdout_group=name)
+    [read] = parse_campaigns(json.dumps(document), "here.json")
+
+    assert {read.name, read.product, read.offer, read.target_list, read.flow, read.holdout_group} == {name}
+    assert parse_areas(json.dumps({name: ["c"]}), "here.json") == {name: frozenset({"c"})}
+    assert parse_scripts(json.dumps({"scripts": {name: "Hi"}}), "here.json") == {name: "Hi"}
+
+
+def test_products_and_offers_may_have_spaces_in_their_names():
+    [read] = parse_campaigns(json.dumps(mall(product="Ringback Tone", offer="3 months half price")), "here")
+
+    assert (read.product, read.offer) == ("Ringback Tone", "3 months half price")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", " ", "a b", ".a", "-a", "_a", "a/b", "a\\b", "a\0", "a\t", "a\u200b", "a\u2028", "🏬", "a:b", "\u0301a"],
+)
+@pytest.mark.parametrize("field", ["campaign", "flow", "product", "offer"])
+def test_what_parts_a_path_or_hides_is_no_part_of_a_name(name, field):
+    if name == "a b" and field in ("product", "offer"):
+        name = "a "
+
+    assert only(problems_of(mall(**{field: name}))).path == f"$.{field}"
 
 
 @pytest.mark.parametrize("minutes", [0, 2881, 1.5, True, "20"])
@@ -313,7 +346,7 @@ def test_the_start_is_a_node():
     assert (problem.path, problem.mend) == ("$.start", 'did you mean "text"?')
 
 
-@pytest.mark.parametrize("node", ["a" * 33, "A", "a b", "-a"])
+@pytest.mark.parametrize("node", ["a" * 33, "é", "a b", "a.b", "-a"])
 def test_a_node_id_is_short_enough_for_an_execution_name(node):
     assert "1 to 32" in only(problems_of(flow(**{node: WAVE}), parse_flows)).reason
 
@@ -336,7 +369,7 @@ def test_areas_and_scripts_are_read(tmp_path):
     ("text", "path"),
     [
         ('{"mall": []}', "$.mall"),
-        ('{"Mall": ["c"]}', "$.Mall"),
+        ('{"Mall/1": ["c"]}', '$["Mall/1"]'),
         ('{"mall": ["a b"]}', "$.mall[0]"),
         ("[]", "$"),
         ("{}", "$"),

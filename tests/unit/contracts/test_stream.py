@@ -237,7 +237,7 @@ def test_a_header_that_claims_more_than_the_bound_allocates_nothing() -> None:
 
 def test_neither_reasons_nor_contents_hold_what_was_rejected() -> None:
     events: list[object] = [[A, 1, "353851234567"], ["+353 85 123 4567", 1, "power_on"], [A, "Mary", "web"], "Mary"]
-    record = _decode(events)  # type: ignore[arg-type]
+    record = _decode(events)
     whole = decode_record(_pack(_envelope([], **{"Mary 353851234567": 1})), 1)
     kept = repr((record.rejected, whole.rejected))
     assert len(record.rejected) == 4

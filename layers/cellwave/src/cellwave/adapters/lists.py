@@ -13,18 +13,20 @@ from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Final
+from urllib.parse import quote
 
 import msgspec
 
 from cellwave.adapters.packing import PSEUDONYM, unpack_pseudonym
 from cellwave.adapters.parallel import each
-from cellwave.domain.errors import CellwaveError, Conflict, NotFound
+from cellwave.domain.errors import CellwaveError, Conflict, InputError, NotFound
 from cellwave.domain.identifiers import lane_of, partition_of
 from cellwave.domain.ruleset import ListVersion
 from cellwave.ports.delivery import ObjectStore
 from cellwave.ports.keys import DataKeys
 
 CACHE_BYTES: Final = 64 * 1024 * 1024
+MAX_NAME: Final = 64
 _NONCE: Final = 12
 
 
@@ -58,7 +60,12 @@ class SealedTargetLists:
         self._free = cache_bytes
 
     def publish(self, name: str, version: int, subs: Iterable[str]) -> ListVersion:
-        """Seal the pseudonyms as one version. Raises Conflict, and ValueError for pseudonyms under several keys."""
+        """Seal the pseudonyms as one version.
+
+        Raises Conflict, InputError for a name that cannot be part of an object's key, and ValueError for pseudonyms
+        under several keys.
+        """
+        _check_name(name)
         prefix = f"lists/{name}/{version}/"
         key_id, lanes = _by_lane(subs)
         members = hashlib.sha256(b"".join(lanes[lane] for lane in sorted(lanes))).hexdigest()
@@ -163,8 +170,17 @@ def _refuse_others(standing: _Manifest, members: str) -> None:
         raise Conflict(f"version {standing.version} of the list {standing.name} stands with other members")
 
 
+def _check_name(name: str) -> None:
+    """Refuse a name that no campaign can give: it would part the key, or hide in it."""
+    if not (name[:1].isalnum() and len(name) <= MAX_NAME and name.isprintable()) or set(name) & set("/\\ "):
+        raise InputError(
+            "the list's name is not usable: give 1 to 64 letters, digits and . _ -, a letter or digit first"
+        )
+
+
 def _context(name: str) -> dict[str, str]:
-    return {"purpose": "list", "list": name}
+    """Return what binds a key to its list; in ASCII, for policies and trails compare it as text."""
+    return {"purpose": "list", "list": quote(name, safe="")}
 
 
 def _manifest_key(prefix: str) -> str:

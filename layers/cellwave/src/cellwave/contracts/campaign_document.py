@@ -7,11 +7,12 @@ from typing import Annotated, Final, Literal
 from pydantic import BeforeValidator, Discriminator, Field, StringConstraints, Tag, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from cellwave.contracts.diagnosis import NAME, Document
+from cellwave.contracts.diagnosis import NAME, TITLE, Document
 from cellwave.contracts.positions import Path
 from cellwave.domain.campaign import AreaDwelled, AreaEntered, Campaign, Trigger
 
 Name = Annotated[str, StringConstraints(pattern=NAME)]
+Title = Annotated[str, StringConstraints(pattern=TITLE)]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TODAYS_TRIGGERS: Final = "use area_entered or area_dwelled for now"
@@ -121,15 +122,15 @@ class CampaignDocument(Document):
     """A campaign as it is uploaded. Dates are ISO 8601 with an offset; none: always."""
 
     campaign: Name
-    product: Name
-    offer: Name
+    product: Title
+    offer: Title
     targets: TargetsDocument
     trigger: Annotated[AreaEnteredDocument | AreaDwelledDocument, Field(discriminator="kind")]
     respond_within_hours: ResponseHours
     flow: Name
     reentry: Reentry = "once"
     holdout_percent: float = Field(default=0.0, ge=0, le=100)
-    holdout_group: Name | None = None
+    holdout_group: Title | None = None
     priority: int = Field(default=0, ge=-1_000_000, le=1_000_000)
     value: float = Field(default=0.0, ge=0, le=1e12)
     starts: Instant | None = Field(default=None, alias="from")

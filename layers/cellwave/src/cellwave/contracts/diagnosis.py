@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, Final
+from unicodedata import category
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -35,13 +36,16 @@ _BOUNDS: Final[Mapping[str, tuple[str, str]]] = {
     "string_too_long": ("max_length", "{} characters at most"),
 }
 
-NAME: Final = r"^[a-z0-9][a-z0-9_-]{0,63}$"
-NODE_ID: Final = r"^[a-z0-9][a-z0-9_-]{0,31}$"
+NAME: Final = r"^[\p{L}\p{Nd}][\p{L}\p{M}\p{Nd}._-]{0,63}$"
+"""What is named so becomes part of object keys and file names: nothing that parts a path, nothing that hides."""
+TITLE: Final = r"^[\p{L}\p{Nd}](?:[\p{L}\p{M}\p{Nd}._ -]{0,62}[\p{L}\p{M}\p{Nd}._-])?$"
+NODE_ID: Final = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$"
 CELL: Final = r"^[!-~]{1,64}$"
 
 _PATTERNS: Final[Mapping[str, str]] = {
-    NAME: "a name of 1 to 64 lower-case letters, digits, - and _, a letter or digit first",
-    NODE_ID: "a node's id of 1 to 32 lower-case letters, digits, - and _, a letter or digit first",
+    NAME: "a name of 1 to 64 letters, digits and . _ -, a letter or digit first",
+    TITLE: "a name of 1 to 64 letters, digits, spaces and . _ -, a letter or digit first, no space last",
+    NODE_ID: "a node's id of 1 to 32 letters of a to z (either case), digits, - and _, a letter or digit first",
     CELL: "a cell's id of 1 to 64 characters without spaces",
 }
 
@@ -129,8 +133,17 @@ def _about_choice(value: Any, context: Mapping[str, Any], later: Mapping[str, st
 def _sample(value: str, pattern: str) -> str:
     if pattern == CELL:
         return "write it like 460-00-40122-10805003"
-    name = re.sub(r"[^a-z0-9_-]+", "-", value[:64].lower()).strip("-_")[:32]
+    if pattern == NODE_ID:
+        name = re.sub(r"[^A-Za-z0-9_-]+", "-", value[:64]).strip("-_")[:32]
+    else:
+        kept = "".join(sign if _may_be_in_a_name(sign) else "-" for sign in value[:64])
+        name = re.sub("-{2,}", "-", kept).lstrip("._-").rstrip("-")
+        name = name if name[:1].isalpha() or name[:1].isdecimal() else ""
     return f"write, for instance, {show(name or 'mall-1')}"
+
+
+def _may_be_in_a_name(sign: str) -> bool:
+    return sign.isalpha() or sign.isdecimal() or sign in "._-" or category(sign).startswith("M")
 
 
 def _is_wrong_kind(loc: Path, error: str) -> bool:

@@ -68,7 +68,7 @@ def wave_id(parent: str, flow: str, node: str, due: int) -> str:
     """Return the id of a wave: of the same parent, flow version, node and due time there is one only.
 
     `parent` is empty for a flow's first wave. The result is at most 64 characters, safe in an execution name
-    and an object key (node ids are at most 32 characters of `[a-z0-9_-]`).
+    and an object key (node ids are at most 32 characters of `[A-Za-z0-9_-]`).
     """
     return f"{node}-{digest('wave', parent, flow, node, str(due), size=18)}"
 

@@ -14,7 +14,7 @@ from cellwave_ops.stack import Stack, connect, environment_of
 
 SAM: Final = PROJECT / ".tools" / "sam" / "bin" / "sam"
 CONFIG: Final = PROJECT / "samconfig.toml"
-PURPOSES: Final = ("pseudonym", "touch", "vault")
+HOST_PYTHON: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 Progress = Callable[[str], None]
 
@@ -38,19 +38,19 @@ def deploy(running: Running | None, config_env: str, progress: Progress = lambda
     log.unlink(missing_ok=True)
     environment = _environment(running)
     progress("building the layer and the functions")
-    _sam(["build", "--config-env", config_env, "--build-dir", str(folder)], environment, log)
+    # Given on the command line they replace samconfig's, so those are given too. Functions run on this Python.
+    given = _settings(config_env)["parameter_overrides"]
+    clock = running.clock if running is not None else ""
+    overrides = f"{given} Runtime=python{HOST_PYTHON} StreamClock={clock}"
+    own = ["--parameter-overrides", overrides] if running is not None else []
+    _sam(["build", "--config-env", config_env, "--build-dir", str(folder), *own], environment, log)
     progress("deploying the stack")
     arguments = ["deploy", "--config-file", str(CONFIG), "--config-env", config_env]
     arguments += ["--template-file", str(folder / "template.yaml")]
-    if running is not None:
-        # Given on the command line they replace samconfig's, so those are given too.
-        overrides = _settings(config_env)["parameter_overrides"]
-        arguments += ["--parameter-overrides", f"{overrides} StreamClock={running.clock}"]
-    _sam(arguments, environment, log)
+    _sam([*arguments, *own], environment, log)
     progress("making keys")
     stack = connect(name)
-    for purpose in PURPOSES:
-        stack.wiring.keys.current(purpose)
+    stack.make_keys()
     return stack
 
 
@@ -68,7 +68,7 @@ def _environment(running: Running | None) -> dict[str, str]:
     }
     if running is None:
         return {**os.environ, **mine}
-    return {**environment_of(running), **mine, "CELLWAVE_BUILD_FOR": "host"}
+    return {**environment_of(running), **mine, "CELLWAVE_BUILD_FOR": "host", "CELLWAVE_PYTHON": HOST_PYTHON}
 
 
 def _sam(arguments: list[str], environment: Mapping[str, str], log: Path) -> None:

@@ -41,6 +41,7 @@ def read_publication(folder: Path) -> Publication:
 
 def load_numbers(stack: Stack, name: str, numbers: list[str]) -> int:
     """Seal and publish canonical MSISDNs as a list's next version, and return it."""
+    stack.make_keys()
     wiring = stack.wiring
     keys = stack.pseudonymizer()
     by_pseudonym = {keys.of(number): number for number in numbers}
@@ -52,7 +53,15 @@ def stack_report(stack: Stack, grace: int = 0) -> Report:
     wiring = stack.wiring
     ruleset = wiring.registry.current()
     now = stack.clock().now()
-    return report(ruleset, wiring.state.all_lanes(), wiring.journeys.all(), wiring.ledger.all(), now, grace)
+    return report(
+        ruleset,
+        wiring.state.all_lanes(),
+        wiring.journeys.all(),
+        wiring.journeys.marks(),
+        wiring.ledger.all(),
+        now,
+        grace,
+    )
 
 
 def report_document(counted: Report) -> dict[str, Any]:
@@ -69,7 +78,7 @@ def report_document(counted: Report) -> dict[str, Any]:
         ],
         "endings": dict(counted.endings),
         "stuck": list(counted.stuck),
-        "balanced": counted.is_balanced,
+        "unopened": list(counted.unopened),
     }
 
 

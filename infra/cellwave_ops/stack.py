@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
@@ -22,6 +23,8 @@ from cellwave.adapters.clock import StreamClock
 from cellwave.bootstrap import Wiring
 from cellwave.domain.errors import CellwaveError
 from cellwave.domain.pseudonyms import Pseudonymizer
+from cellwave.domain.signalling import LATE_AFTER_MS
+from cellwave.ports.keys import Purpose
 from cellwave_ops.channels.client import SignedApi
 from cellwave_ops.emulator import lifecycle
 
@@ -34,6 +37,7 @@ INSTANCE: Final = "CELLWAVE_INSTANCE"
 STACK: Final = "CELLWAVE_STACK"
 DEFAULT_STACK: Final = "cellwave-local"
 DEFAULT_INSTANCE: Final = "local"
+PURPOSES: Final[tuple[Purpose, ...]] = ("pseudonym", "touch", "vault")
 
 
 class StackError(CellwaveError):
@@ -47,6 +51,21 @@ class Stack:
     name: str
     outputs: Mapping[str, str]
     stream_clock: str
+    has_ticks: bool = False
+
+    def make_keys(self) -> None:
+        """Make the system's keys that do not exist yet: functions may only unwrap them."""
+        for purpose in PURPOSES:
+            self.wiring.keys.current(purpose)
+
+    def check_clock_of(self, first_ts: int) -> None:
+        """Raise StackError for a file whose own clock (stream ms of its first event) is not the stack's.
+
+        Scheduled ticks tell every lane the stack's stream time: between the events of an old file they would fire
+        timers that its next event stops.
+        """
+        if self.has_ticks and abs(first_ts - self.clock().now()) > LATE_AFTER_MS:
+            raise StackError("the file's own clock is not the stack's, whose ticks would mix in: give --rebase now")
 
     @cached_property
     def wiring(self) -> Wiring:
@@ -133,7 +152,13 @@ def connect(name: str = "") -> Stack:
     if "ApiId" not in outputs:
         raise StackError(f"the stack {name!r} is not usable ({found['StackStatus']}): deploy it again")
     given = {item["ParameterKey"]: item.get("ParameterValue", "") for item in found.get("Parameters", [])}
-    return Stack(name, outputs, given.get("StreamClock") or (running.clock if running else "wall"))
+    clock = given.get("StreamClock") or (running.clock if running else "wall")
+    return Stack(name, outputs, clock, given.get("Ticks") == "ENABLED")
+
+
+def state_folder() -> Path:
+    """Return the folder of the instance in use: what commands leave behind goes with it."""
+    return lifecycle.STATE_ROOT / os.environ.get(INSTANCE, DEFAULT_INSTANCE)
 
 
 def _described(name: str) -> "StackTypeDef":

@@ -171,3 +171,10 @@ def test_an_expired_mark_is_as_if_it_were_not_there(world: Any, store: JourneySt
     assert store.mark([mark(TS + 1)]) == ["spent"]
     world.clock.advance(1000)
     assert store.mark([mark(TS + 1)]) == ["entered"]
+
+
+def test_all_marks_are_listed_as_they_stand(store: JourneyStore) -> None:
+    store.mark([Mark("k1-marked", "one", 5, 1), Mark("k1-marked", "two", 7, None)])
+    store.mark([Mark("k1-marked", "one", 5 + 3_600_000, 1)])
+    found = {(mark.campaign, mark.trigger_ts) for mark in store.marks() if mark.sub == "k1-marked"}
+    assert found == {("one", 3_600_005), ("two", 7)}

@@ -53,7 +53,7 @@ def test_status_and_report_tell_it_as_json(deployed: Deployed, scene: Scene) -> 
     assert status["dead_letters"].keys() == status["queued"].keys()
     report = json.loads(reported.stdout)
     assert report["matches"]["by_campaign"][scene.name] == 1
-    assert report["balanced"]
+    assert report["unopened"] == []
 
 
 def test_publishing_a_broken_folder_names_file_line_path_and_mend_and_changes_nothing(

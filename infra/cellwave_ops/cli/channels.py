@@ -3,7 +3,7 @@
 import json
 import time
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
@@ -12,9 +12,8 @@ from cellwave_ops.channels.front import FrontLine
 from cellwave_ops.channels.sender import Sender, outbox
 from cellwave_ops.cli.terminal import OUT, note, show_table
 from cellwave_ops.sources.numbers import read_numbers
-from cellwave_ops.stack import connect
+from cellwave_ops.stack import connect, state_folder
 
-_OUTBOX: Final = Path(".cellwave") / "outbox"
 Seconds = Annotated[float, typer.Option(min=0, help="Stop after so many seconds without work; 0: never.")]
 Public = Annotated[
     int | None, typer.Option("--public", help="Seed of a simulated public that answers; none: nobody does.")
@@ -36,7 +35,7 @@ def poll(
     if channel not in ACTIVE_CHANNELS:
         raise typer.BadParameter(f"{channel!r} has no queue: {', '.join(ACTIVE_CHANNELS)} have", param_hint="CHANNEL")
     stack = connect()
-    send = outbox(out or _OUTBOX / f"{channel}.jsonl")
+    send = outbox(out or state_folder() / "outbox" / f"{channel}.jsonl")
     url = stack.channel_queues[channel]
     sender = Sender(channel, url, stack.wiring.clients.sqs, stack.api(), send, stack.clock().now, public)
     last = time.monotonic()

@@ -17,7 +17,6 @@ from cellwave_ops.sources.replay import replay as replay_file
 
 FAILED: Final = 1
 SET_ASIDE: Final = 3
-_QUARANTINE: Final = Path(".cellwave") / "quarantine"
 
 
 def replay(
@@ -41,7 +40,7 @@ def replay(
     stream: Annotated[str, typer.Option(help="Stream name; the deployed stack's where empty.")] = "",
     tee: Annotated[Path | None, typer.Option(help="Write the events as sent here, for cellwave match.")] = None,
     quarantine: Annotated[
-        Path | None, typer.Option(help="Where malformed lines go; .cellwave/quarantine/ where empty.")
+        Path | None, typer.Option(help="Where malformed lines go; the instance's folder where empty.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
@@ -49,7 +48,7 @@ def replay(
 
     Exits 0 when all of it was sent, 1 when it could not be, 3 when malformed lines were set aside.
     """
-    from cellwave_ops.stack import connect  # brings boto3, for which other commands need not wait
+    from cellwave_ops.stack import connect, state_folder  # brings boto3, for which other commands need not wait
 
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
@@ -57,7 +56,7 @@ def replay(
         plan = ReplayPlan(
             path=file,
             stream=stream or stack.outputs["SignallingStream"],
-            quarantine=quarantine or _QUARANTINE / f"{file.name}.jsonl",
+            quarantine=quarantine or state_folder() / "quarantine" / f"{file.name}.jsonl",
             format=format,
             speed=parsed_speed(speed),
             start_ms=parsed_start(rebase, stack.clock().now),
@@ -66,7 +65,10 @@ def replay(
             tee=tee,
         )
         result = with_progress(
-            errors, lambda advance: replay_file(plan, stack.kinesis(), stack.pseudonymizer(), advance)
+            errors,
+            lambda advance: replay_file(
+                plan, stack.kinesis(), stack.pseudonymizer(), advance, admit=stack.check_clock_of
+            ),
         )
     except DocumentError as error:
         for problem in error.problems:

@@ -151,7 +151,6 @@ def _stream_checks(seen: Evidence) -> list[Check]:
 def _journey_checks(seen: Evidence) -> list[Check]:
     report = seen.report
     fates = {fate: report.fates.get(fate, 0) for fate in FATES}
-    is_settled = report.is_balanced and not fates["waiting"]
     running = report.endings.get("open", 0)
     made = sum(sum(states.values()) for states in report.touches.values())
     ended = sum(count for name, count in seen.ends.items() if name != "open")
@@ -159,8 +158,9 @@ def _journey_checks(seen: Evidence) -> list[Check]:
     return [
         Check(
             "every match is held out, suppressed, expired, without capacity or touched",
-            is_settled and report.matched == len(seen.deployed),
-            f"{sum(fates.values()) - fates['waiting']:,} of {report.matched:,}",
+            not report.unopened and sum(fates.values()) - fates["waiting"] == len(seen.expected),
+            f"{sum(fates.values()) - fates['waiting']:,} of {len(seen.expected):,}",
+            len(report.unopened),
         ),
         Check(
             "every journey has ended",

@@ -10,7 +10,7 @@ from cellwave_ops.sources.town_files import TownPlan, make_town
 
 Source = Literal["auto", "traces", "town"]
 TRACES: Final = PROJECT.parent / "shared" / "data" / "cell_traces" / "traces.csv.gz"
-TOWN_PEOPLE: Final = 1_500
+TOWN_PEOPLE: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)

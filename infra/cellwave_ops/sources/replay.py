@@ -161,10 +161,11 @@ def replay(
     kinesis: RecordsClient,
     keys: Pseudonymizer,
     on_progress: OnProgress = lambda fraction, events: None,
+    admit: Callable[[int], None] = lambda first_ts: None,
     pause: Callable[[float], None] = time.sleep,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> ReplayResult:
-    """Send a file's events to the stream and return the account of it.
+    """Send a file's events to the stream and return the account of it. `admit` may refuse by the first event's time.
 
     Raises DocumentError where the file cannot be read as what it is said to be, StreamRefusedError where the
     stream keeps refusing. A malformed line is set aside and never fatal.
@@ -182,7 +183,7 @@ def replay(
         tee = stack.enter_context(_opened(plan.tee)) if plan.tee else None
         course = _Course(keys, tee, lambda events: on_progress(source.lines.fraction, events))
         pace = _Pace(plan.speed, pause, monotonic)
-        for record in producer.records_of(course.of(_rebased(source, plan))):
+        for record in producer.records_of(course.of(_admitted(_rebased(source, plan), admit))):
             pace.keep(record.clock - course.first_ts, sender.flush)
             sender.send(record)
         sender.flush()
@@ -213,6 +214,14 @@ def _waits(speed: float | None) -> tuple[int, int]:
         return MAX_SPAN_MS, MIN_TICK_MS
     second = max(1, int(speed * 1_000))
     return min(second, MAX_SPAN_MS), max(second, MIN_TICK_MS)
+
+
+def _admitted(events: Iterable[SourceEvent], admit: Callable[[int], None]) -> Iterator[SourceEvent]:
+    """Pass the events on once `admit` has seen the first one's time (stream ms) and raised nothing."""
+    for number, event in enumerate(events):
+        if not number:
+            admit(event.ts)
+        yield event
 
 
 def _rebased(events: Iterable[SourceEvent], plan: ReplayPlan) -> Iterable[SourceEvent]:

@@ -208,7 +208,8 @@ class World:
 
     def report(self) -> Report:
         """Report as of now."""
-        return report(self.ruleset, self.state.all_lanes(), self.journeys.all(), self.ledger.all(), self.clock.now())
+        journeys, marks = self.journeys.all(), self.journeys.marks()
+        return report(self.ruleset, self.state.all_lanes(), journeys, marks, self.ledger.all(), self.clock.now())
 
 
 def canonical(journeys: Iterable[Journey]) -> list[Journey]:

@@ -24,7 +24,7 @@ from cellwave_ops.cli.app import app, main
 from cellwave_ops.cli.stack import written_clock
 from cellwave_ops.emulator import lifecycle
 from cellwave_ops.sources.examples import write_examples
-from cellwave_ops.stack import StackError
+from cellwave_ops.stack import StackError, state_folder
 
 WORDS = {
     "up": ["--port", "--scale", "--start", "--instance", "Harmless where it runs already", "4566"],
@@ -291,7 +291,7 @@ class TestReport:
         ("changes", "words"),
         [
             ({"stuck": ["j1", "j2"]}, "2 journeys should have moved on and did not: j1, j2"),
-            ({"endings": {"accepted": 2}}, "do not agree"),
+            ({"unopened": ["ringback at 5"]}, "1 matches have no journey: ringback at 5"),
         ],
     )
     def test_what_is_lost_exits_1_and_is_said(
@@ -335,7 +335,7 @@ class TestChannels:
         result = run("poll", "sms", "--idle", "0.01", "--json")
         assert json.loads(result.stdout) == {"claimed": 1, "sent": 1}
         assert "999850001234" not in result.output
-        assert "…34" in Path(".cellwave/outbox/sms.jsonl").read_text(encoding="utf-8")
+        assert "…34" in (state_folder() / "outbox" / "sms.jsonl").read_text(encoding="utf-8")
 
     def test_poll_tells_its_counts_even_when_the_stack_goes_away(self, deployed: Any) -> None:
         deployed.wiring.clients.sqs = FakeQueue('{"touch": "a"}')

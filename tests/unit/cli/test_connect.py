@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 from tests.unit.cli.conftest import Runs
 
 from cellwave_ops import stack
-from cellwave_ops.stack import StackError, connect, environment_of, stack_clock, use_instance
+from cellwave_ops.stack import Stack, StackError, connect, environment_of, stack_clock, use_instance
 
 OUTPUTS = {"ApiId": "api1", "ApiUrl": "https://api1.example", "StateTable": "state", "SignallingStream": "s"}
 
@@ -156,3 +156,14 @@ def test_a_clock_runs_from_now_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stack.time, "time", lambda: 1_000.5)
     assert stack_clock(3600.0) == "1000500,1000500,3600.0"
     assert stack_clock(2.0, 7) == "1000500,7,2.0"
+
+
+class TestTicks:
+    def test_a_file_with_a_clock_of_its_own_is_refused_where_ticks_tell_the_stacks(self) -> None:
+        ticking = Stack("cellwave-staging", {}, "wall", has_ticks=True)
+        ticking.check_clock_of(ticking.clock().now() - 60_000)
+        with pytest.raises(StackError, match="--rebase now"):
+            ticking.check_clock_of(ticking.clock().now() - 3_600_000)
+
+    def test_without_ticks_every_clock_is_good(self) -> None:
+        Stack("cellwave-local", {}, "wall").check_clock_of(1)

@@ -12,6 +12,7 @@ from tests.unit.cli.conftest import Runs
 
 from cellwave_ops import deployment
 from cellwave_ops.deployment import DeployError, deploy, stack_name_of
+from cellwave_ops.stack import Stack
 
 SAM = """#!{python}
 import json, os, sys
@@ -47,7 +48,9 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> Keys:
     keys = Keys()
 
     def connect(name: str) -> Any:
-        return SimpleNamespace(name=name, wiring=SimpleNamespace(keys=keys))
+        stack = Stack(name, {}, "wall")
+        vars(stack)["wiring"] = SimpleNamespace(keys=keys)
+        return stack
 
     monkeypatch.setattr(deployment, "connect", connect)
     return keys
@@ -67,12 +70,13 @@ def test_into_the_embedded_stack_go_its_clock_and_its_settings_and_no_profile(sa
     stack = deploy(running, "default", steps.append)
     build, put = sam.asked()
     folder = str(running.folder / "build")
-    assert build["arguments"] == ["build", "--config-env", "default", "--build-dir", folder]
+    assert build["arguments"][:5] == ["build", "--config-env", "default", "--build-dir", folder]
+    assert build["arguments"][5:] == put["arguments"][-2:], "functions and layer are built as they are deployed"
     assert put["arguments"][:3] == ["deploy", "--config-file", str(deployment.CONFIG)]
     assert f"{folder}/template.yaml" in put["arguments"]
     overrides = put["arguments"][put["arguments"].index("--parameter-overrides") + 1]
     assert "Stage=local" in overrides
-    assert overrides.endswith(" StreamClock=1,2,3600.0")
+    assert overrides.endswith(f" Runtime=python{deployment.HOST_PYTHON} StreamClock=1,2,3600.0")
     for asked in (build, put):
         assert "AWS_PROFILE" not in asked["environment"]
         assert asked["environment"]["AWS_ENDPOINT_URL"] == running.endpoint

@@ -4,6 +4,7 @@ import json
 import random
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -17,6 +18,7 @@ from cellwave.contracts.stream import (
     MAX_ONE_EVENT,
     decode_record,
     encode_record,
+    unnumbered,
 )
 from cellwave.domain.identifiers import LANES, lane_of, partition_of
 from cellwave.domain.pseudonyms import Pseudonymizer
@@ -243,6 +245,19 @@ def test_neither_reasons_nor_contents_hold_what_was_rejected() -> None:
     assert len(record.rejected) == 4
     assert not re.search("85123|85 123|Mary|" + A, kept)
     assert '"<text 16>",' in record.rejected[1].content
+
+
+def test_an_unnumbered_record_says_the_same_but_for_its_producer_and_number() -> None:
+    data = _pack(_envelope([[A, 1, "sighting", "c"], [A, 2, "teleported"]]))
+    before, after = decode_record(data, 1), decode_record(unnumbered(data), 1)
+    assert (before.producer, before.number) != ("", 0)
+    assert after == replace(before, producer="", number=0)
+    assert [rejected.index for rejected in after.rejected] == [1]
+
+
+@pytest.mark.parametrize("data", [b'{"sub": "x", "number": 1}', b"", b"\x01noise", b"\x01" + b"x" * 50])
+def test_what_is_no_aggregated_record_stays_as_it_is(data: bytes) -> None:
+    assert unnumbered(data) == data
 
 
 @settings(deadline=None)

@@ -33,14 +33,16 @@ class FakeKinesis:
 
 
 @pytest.fixture
-def kinesis(monkeypatch: pytest.MonkeyPatch) -> FakeKinesis:
+def kinesis(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeKinesis:
     kinesis = FakeKinesis()
     deployed = SimpleNamespace(
         outputs={"SignallingStream": "cellwave-signalling"},
         kinesis=lambda: kinesis,
         pseudonymizer=lambda: Pseudonymizer("k1", b"0" * 32),
         clock=lambda: SimpleNamespace(now=lambda: 1_793_577_600_000),
+        check_clock_of=lambda first_ts: None,
     )
+    monkeypatch.setattr(stack.lifecycle, "STATE_ROOT", tmp_path / "state")
     monkeypatch.setattr(stack, "connect", lambda: deployed)
     return kinesis
 

@@ -13,13 +13,18 @@ from cellwave.domain.journey import Journey, Step, ending, timed_out, touches
 from cellwave.domain.outcomes import Outcome
 from cellwave.domain.pages import Lane
 from cellwave.domain.ruleset import Ruleset
+from cellwave.ports.journeys import Mark
 
 FATES: Final = ("held_out", "suppressed", "expired", "no_capacity", "touched", "waiting")
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Counts by name. `stuck` lists journeys that should have moved on and did not; times are stream ms."""
+    """Counts by name; times are stream ms.
+
+    `stuck` lists journeys that should have moved on and did not; `unopened` matches that were let in and have no
+    journey, as `campaign at trigger time`. Both are empty unless something is lost or under way.
+    """
 
     at: int
     stream: Mapping[str, int]
@@ -29,22 +34,19 @@ class Report:
     answers: Mapping[tuple[str, str], int]
     endings: Mapping[str, int]
     stuck: Sequence[str] = field(default=())
+    unopened: Sequence[str] = field(default=())
 
     @property
     def matched(self) -> int:
         """All matches, held out or not."""
         return sum(self.matches.values())
 
-    @property
-    def is_balanced(self) -> bool:
-        """Tell whether every match has exactly one fate and every journey one ending."""
-        return self.matched == sum(self.fates.values()) == sum(self.endings.values())
-
 
 def report(
     ruleset: Ruleset,
     lanes: Iterable[Lane],
     journeys: Iterable[Journey],
+    marks: Iterable[Mark],
     outcomes: Iterable[Outcome],
     now: int,
     grace: int = 0,
@@ -61,10 +63,12 @@ def report(
     endings: Counter[str] = Counter()
     made: dict[tuple[str, str], Counter[str]] = {}
     stuck = []
+    opened = set()
     for journey in journeys:
         flow = ruleset.flows[journey.flow]
         end = ending(flow, journey, now)
         matches[journey.campaign] += 1
+        opened.add((journey.sub, journey.campaign, journey.trigger_ts))
         fates[_fate(journey, end)] += 1
         endings[end] += 1
         for step in touches(journey):
@@ -72,7 +76,12 @@ def report(
         if end == "open" and _is_stuck(flow, journey, now - grace):
             stuck.append(journey.id)
     answers = Counter((outcome.channel, outcome.kind) for outcome in outcomes)
-    return Report(now, stream, matches, fates, made, answers, endings, sorted(stuck))
+    unopened = [
+        f"{mark.campaign} at {mark.trigger_ts}"
+        for mark in marks
+        if (mark.sub, mark.campaign, mark.trigger_ts) not in opened
+    ]
+    return Report(now, stream, matches, fates, made, answers, endings, sorted(stuck), sorted(unopened))
 
 
 def _fate(journey: Journey, end: str) -> str:

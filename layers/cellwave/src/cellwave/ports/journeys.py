@@ -51,6 +51,10 @@ class JourneyStore(Protocol):
         """Return every journey. For reports: it reads the whole table."""
         ...
 
+    def marks(self) -> Iterable[Mark]:
+        """Return every mark as it stands (their `reentry_hours` is not kept). For reports, as `all`."""
+        ...
+
 
 class Ledger(Protocol):
     """Keeps every outcome once, for good."""

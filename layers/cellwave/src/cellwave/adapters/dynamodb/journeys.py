@@ -81,6 +81,14 @@ class DynamoJourneyStore:
         """Return every journey, reading the whole table."""
         return self._live(item for item in self._table.scan() if item["sk"]["S"].startswith(_JOURNEY))
 
+    def marks(self) -> Iterable[Mark]:
+        """Return every mark, reading the whole table."""
+        now = self._clock.wall()
+        for item in self._table.scan():
+            sub, kind = item["pk"]["S"], item["sk"]["S"]
+            if kind.startswith(_MARK) and is_live(item, now):
+                yield Mark(sub, kind.removeprefix(_MARK), int(item["ts"]["N"]), None)
+
     def _live(self, items: Iterable[Item]) -> Iterator[Journey]:
         now = self._clock.wall()
         return (_journey_of(item) for item in items if is_live(item, now))

@@ -57,6 +57,12 @@ class MemoryJourneyStore:
         """Return every journey."""
         return [journey for sub in list(self._journeys) for journey in self.of(sub)]
 
+    def marks(self) -> Iterable[Mark]:
+        """Return every mark."""
+        now = self._clock.wall()
+        with self._lock:
+            return [Mark(*key, ts, None) for key, (ts, expires_at) in self._marks.items() if expires_at > now]
+
     def _standing(self, key: _Key) -> Journey | None:
         kept = self._journeys.get(key[0], {}).get(key[1])
         return kept[0] if kept is not None and kept[1] > self._clock.wall() else None

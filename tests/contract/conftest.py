@@ -182,7 +182,7 @@ def _run_statement(client: "DynamoDBClient", text: str, values: list[Any]) -> No
 
 def _made(clients: Clients) -> Clients:
     """Make every client now, while the environment names its endpoint."""
-    for service in ("dynamodb", "kms", "s3", "sqs", "stepfunctions"):
+    for service in ("dynamodb", "kinesis", "kms", "s3", "sqs", "stepfunctions"):
         getattr(clients, service)
     return clients
 

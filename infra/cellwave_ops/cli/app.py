@@ -8,6 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from cellwave.domain.errors import CellwaveError
 from cellwave_ops.cli import channels, demo, documents, stack
 from cellwave_ops.cli.match import match
+from cellwave_ops.cli.redrive import redrive
 from cellwave_ops.cli.replay import replay
 from cellwave_ops.cli.town import town
 from cellwave_ops.emulator.errors import EmulatorError
@@ -35,6 +36,7 @@ for _function, _panel in (
     (documents.report, _MARKETING),
     (match, _SIGNALLING),
     (replay, _SIGNALLING),
+    (redrive, _SIGNALLING),
     (town, _SIGNALLING),
     (channels.poll, _CHANNELS),
     (channels.front, _CHANNELS),

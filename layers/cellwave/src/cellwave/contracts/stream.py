@@ -101,6 +101,7 @@ _fast = msgspec.json.Decoder(_Fast)
 _careful = msgspec.json.Decoder(_Careful)
 _event = msgspec.json.Decoder(_Event)
 _one_event = msgspec.json.Decoder(_OneEvent)
+_parts = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -147,6 +148,18 @@ def decode_record(data: bytes, position: int) -> Record:
         raise _UnusableError("neither an aggregated record nor a JSON object (send byte 0x01 and zstd, or an object)")
     except _UnusableError as error:
         return Record(position, _UNKNOWN_LANE, rejected=(Rejected(-1, str(error), outline(data)),))
+
+
+def unnumbered(data: bytes) -> bytes:
+    """Return a record's data without producer and number, so that no lane takes it for one heard before."""
+    if data[:1] != _AGGREGATED:
+        return data
+    try:
+        document = _parts.decode(_unpacked(data[1:]))
+    except (*_UNREADABLE, _UnusableError):
+        return data
+    kept = {name: part for name, part in document.items() if name not in ("producer", "number")}
+    return _AGGREGATED + _compressor.zstd.compress(msgspec.json.encode(kept))
 
 
 @lru_cache(maxsize=1 << 16)

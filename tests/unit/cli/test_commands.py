@@ -36,6 +36,7 @@ WORDS = {
     "report": ["--json", "Exits 1"],
     "match": ["--campaigns", "--areas", "--lists", "--events", "--out", "Exits 0"],
     "replay": ["--speed", "--rebase", "--tee", "--quarantine", "Exits 0"],
+    "redrive": ["--json", "24 hours", "exits 1"],
     "town": ["--out", "--people", "--seed", "--noise"],
     "poll": ["sms, mms, push, email, outbound_call", "--public", "--idle", "Never sends a touch twice"],
     "front": ["`sub` column", "--visits", "--idle", "Ctrl-C"],

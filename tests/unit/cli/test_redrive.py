@@ -123,9 +123,3 @@ def test_a_message_is_deleted_only_once_its_records_are_put(kinesis: Kinesis, sq
     kinesis.refuses = True
     assert CliRunner().invoke(app, ["redrive"]).exit_code == 1
     assert (kinesis.put, sqs.deleted, sqs.released) == ([], 0, 1)
-
-
-def test_its_help_says_what_it_keeps_and_when_it_fails() -> None:
-    said = CliRunner().invoke(app, ["redrive", "--help"]).stdout
-    assert "24 hours" in said
-    assert "exits 1" in said

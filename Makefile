@@ -53,6 +53,7 @@ lint: setup ## style and format
 
 types: setup ## strict types
 	@$(BIN)/mypy
+	@$(BIN)/mypy tests
 	@for folder in functions/*/; do MYPYPATH=$$folder $(BIN)/mypy --strict $$folder*.py || exit 1; done
 
 contracts: setup ## imports run down only

@@ -205,7 +205,8 @@ def _report(stack: Stack) -> Report:
     wiring = stack.wiring
     outcomes = [outcome for outcome in wiring.ledger.all() if outcome.campaign in _TRIGGERS]
     lanes = wiring.state.all_lanes()
-    return report(wiring.registry.current(), lanes, _journeys(stack), outcomes, stack.clock().now())
+    marks = [mark for mark in wiring.journeys.marks() if mark.campaign in _TRIGGERS]
+    return report(wiring.registry.current(), lanes, _journeys(stack), marks, outcomes, stack.clock().now())
 
 
 def _is_under_way(stack: Stack) -> bool:

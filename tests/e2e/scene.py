@@ -173,7 +173,8 @@ class Scene:
         """The report over the scene's journeys alone."""
         wiring = self.stack.wiring
         outcomes = [outcome for outcome in wiring.ledger.all() if self._owns(outcome.campaign)]
-        return report(wiring.registry.current(), (), self.journeys(), outcomes, self.now())
+        marks = [mark for mark in wiring.journeys.marks() if self._owns(mark.campaign)]
+        return report(wiring.registry.current(), (), self.journeys(), marks, outcomes, self.now())
 
     def sender(self, channel: str, send: Callable[[str, str, str], None], seed: int | None = None) -> Sender:
         """A channel system of this process."""

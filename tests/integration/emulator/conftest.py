@@ -49,7 +49,7 @@ class Stack:
         if service.startswith("_"):
             raise AttributeError(service)
         if service not in self._clients:
-            self._clients[service] = boto3.client(
+            self._clients[service] = boto3.client(  # type: ignore[call-overload]
                 service,
                 endpoint_url=self.running.endpoint,
                 region_name=lifecycle.REGION,

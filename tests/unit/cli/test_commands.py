@@ -208,7 +208,7 @@ def test_down_all_stops_instances_and_leaves_what_lies_beside_them(
     runs("b")
     (tmp_path / ".cellwave" / "outbox").mkdir()
     downed: list[str] = []
-    monkeypatch.setattr(lifecycle, "down", lambda name, purge: bool(downed.append(name)))
+    monkeypatch.setattr(lifecycle, "down", lambda name, purge: bool(downed.append(name)))  # type: ignore[func-returns-value]
     result = run("down", "--all")
     assert downed == ["a", "b"]
     assert "a: did not run" in result.output

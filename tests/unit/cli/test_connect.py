@@ -153,7 +153,7 @@ class TestConnect:
 
 
 def test_a_clock_runs_from_now_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stack.time, "time", lambda: 1_000.5)
+    monkeypatch.setattr(stack.time, "time", lambda: 1_000.5)  # type: ignore[attr-defined]
     assert stack_clock(3600.0) == "1000500,1000500,3600.0"
     assert stack_clock(2.0, 7) == "1000500,7,2.0"
 

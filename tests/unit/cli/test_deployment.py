@@ -82,7 +82,7 @@ def test_into_the_embedded_stack_go_its_clock_and_its_settings_and_no_profile(sa
         assert asked["environment"]["AWS_ENDPOINT_URL"] == running.endpoint
         assert asked["environment"]["CELLWAVE_BUILD_FOR"] == "host"
         assert asked["environment"]["SAM_CLI_TELEMETRY"] == "0"
-        assert asked["cwd"] == str(deployment.PROJECT)
+        assert asked["cwd"] == str(deployment.PROJECT)  # type: ignore[attr-defined]
     assert stack.name == "cellwave-local"
     assert keys.made == ["pseudonym", "touch", "vault"]
     assert len(steps) == 3

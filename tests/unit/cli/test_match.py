@@ -8,7 +8,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from cellwave.domain.errors import DocumentError
-from cellwave_ops.cli.match import match, run_match
+from cellwave_ops.cli.match import match, run_match  # type: ignore[attr-defined]
 
 MINUTE = 60_000
 CAMPAIGN = {

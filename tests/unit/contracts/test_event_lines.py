@@ -23,7 +23,7 @@ def read(file) -> tuple[list[Event], list[Problem]]:
 def write(folder, *lines: object, name: str = "e.jsonl"):
     text = "\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines)
     raw = text.encode()
-    packed = {".gz": gzip.compress, ".zst": zstandard.compress}.get("." + name.rsplit(".", 1)[1], bytes)(raw)
+    packed = {".gz": gzip.compress, ".zst": zstandard.compress}.get("." + name.rsplit(".", 1)[1], bytes)(raw)  # type: ignore[operator]
     (folder / name).write_bytes(packed)
     return folder / name
 

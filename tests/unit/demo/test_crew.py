@@ -46,7 +46,7 @@ def member(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], N
         file = tmp_path / "member"
         file.write_text(script.format(python=sys.executable))
         file.chmod(0o755)
-        monkeypatch.setattr(crew_module.sys, "executable", str(file))
+        monkeypatch.setattr(crew_module.sys, "executable", str(file))  # type: ignore[attr-defined]
 
     return become
 

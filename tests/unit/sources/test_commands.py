@@ -42,7 +42,7 @@ def kinesis(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeKinesis:
         clock=lambda: SimpleNamespace(now=lambda: 1_793_577_600_000),
         check_clock_of=lambda first_ts: None,
     )
-    monkeypatch.setattr(stack.lifecycle, "STATE_ROOT", tmp_path / "state")
+    monkeypatch.setattr(stack.lifecycle, "STATE_ROOT", tmp_path / "state")  # type: ignore[attr-defined]
     monkeypatch.setattr(stack, "connect", lambda: deployed)
     return kinesis
 

@@ -18,7 +18,7 @@ def _statement(resources: Json, role: str, sid: str) -> Json:
         for s in policy["PolicyDocument"]["Statement"]
         if s["Sid"] == sid
     ]
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def test_no_policy_of_the_template_is_wider_than_it_must_be(template: Json) -> None:

@@ -1,6 +1,7 @@
 """Build and deploy the template with SAM: to the embedded stack, to LocalStack or to AWS."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -36,7 +37,9 @@ def deploy(running: Running | None, config_env: str, progress: Progress = lambda
     log = folder.parent / "deploy.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     log.unlink(missing_ok=True)
-    environment = _environment(running)
+    temporary = folder.parent / "sam-tmp"
+    temporary.mkdir(exist_ok=True)
+    environment = _environment(running, temporary)
     progress("building the layer and the functions")
     # Given on the command line they replace samconfig's, so those are given too. Functions run on this Python.
     given = _settings(config_env)["parameter_overrides"]
@@ -48,6 +51,7 @@ def deploy(running: Running | None, config_env: str, progress: Progress = lambda
     arguments = ["deploy", "--config-file", str(CONFIG), "--config-env", config_env]
     arguments += ["--template-file", str(folder / "template.yaml")]
     _sam([*arguments, *own], environment, log)
+    shutil.rmtree(temporary, ignore_errors=True)
     progress("making keys")
     stack = connect(name)
     stack.make_keys()
@@ -59,9 +63,10 @@ def stack_name_of(config_env: str) -> str:
     return str(_settings(config_env)["stack_name"])
 
 
-def _environment(running: Running | None) -> dict[str, str]:
+def _environment(running: Running | None, temporary: Path) -> dict[str, str]:
     """Return what SAM sees: this project's Python and pip, which build the layer."""
     mine = {
+        "TMPDIR": str(temporary),
         "SAM_CLI_TELEMETRY": "0",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "CELLWAVE_PIP": f"{sys.executable} -m pip --disable-pip-version-check",

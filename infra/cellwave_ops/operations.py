@@ -1,39 +1,52 @@
 """What the command does to a deployed stack, apart from how it shows it."""
 
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from cellwave.application.publish import Publication, publish_list
 from cellwave.application.report import Report, report
-from cellwave.contracts.documents import load_areas, load_campaigns, load_flows, load_scripts
+from cellwave.contracts.documents import Known, load_areas, load_campaigns, load_flows, load_scripts
 from cellwave.domain.errors import DocumentError, Problem
 from cellwave.domain.identifiers import LANES
+from cellwave.domain.ruleset import Ruleset
 from cellwave_ops.stack import Stack
 
+GRACE_S: Final = 30
 
-def read_publication(folder: Path) -> Publication:
+
+def read_publication(folder: Path, published: Ruleset | None = None) -> Publication:
     """Return what a folder holds: `campaigns/`, `flows/`, `areas.json`, `scripts.json`, each if it is there.
 
-    Raises DocumentError with every problem of every file, and one for a folder that holds none of them.
+    With what is published already, names that lead nowhere are told too, where they stand. Raises DocumentError with
+    every problem of every file, and one for a folder that holds none of them.
     """
     problems: list[Problem] = []
     found: dict[str, Any] = {}
-    for name, load in (
-        ("campaigns", load_campaigns),
-        ("flows", load_flows),
-        ("areas.json", load_areas),
-        ("scripts.json", load_scripts),
-    ):
+
+    def read(name: str, load: Callable[[Path], Any]) -> Any:
         path = folder / name
         if path.exists():
             try:
                 found[path.stem] = load(path)
             except DocumentError as error:
-                problems += error.problems
+                problems.extend(error.problems)
+        return found.get(path.stem, ())
+
+    def known(names: Iterable[str], standing: Iterable[str] | None) -> Collection[str] | None:
+        return None if standing is None else {*names, *standing}
+
+    areas = known(read("areas.json", load_areas), published.areas if published else None)
+    scripts = known(read("scripts.json", load_scripts), published.scripts if published else None)
+    read("flows", lambda path: load_flows(path, known=Known(scripts=scripts)))
+    flows = known((flow.name for flow in found.get("flows", ())), published.current if published else None)
+    names = Known(areas=areas, flows=flows, scripts=scripts, lists=published.lists if published else None)
+    read("campaigns", lambda path: load_campaigns(path, names))
     if not found and not problems:
         mend = "it takes campaigns/, flows/, areas.json, scripts.json, or some of them"
-        problems.append(Problem(str(folder), "", "nothing to publish here", mend))
+        reason = "nothing to publish here" if folder.is_dir() else "no such folder"
+        problems.append(Problem(str(folder), "", reason, mend))
     if problems:
         raise DocumentError(problems)
     return Publication(**found)
@@ -48,20 +61,17 @@ def load_numbers(stack: Stack, name: str, numbers: list[str]) -> int:
     return publish_list(wiring.registry, wiring.lists, wiring.vault, name, by_pseudonym).version
 
 
-def stack_report(stack: Stack, grace: int = 0) -> Report:
-    """Return the report of a deployed stack, as of now in stream time."""
+def stack_report(stack: Stack) -> Report:
+    """Return the report of a deployed stack, as of now in stream time.
+
+    A journey counts as stuck half a minute of wall time after it should have moved: what is at work is not lost.
+    """
     wiring = stack.wiring
     ruleset = wiring.registry.current()
+    marks = list(wiring.journeys.marks())  # before the journeys, which are written after their marks
     now = stack.clock().now()
-    return report(
-        ruleset,
-        wiring.state.all_lanes(),
-        wiring.journeys.all(),
-        wiring.journeys.marks(),
-        wiring.ledger.all(),
-        now,
-        grace,
-    )
+    grace = int(GRACE_S * 1000 * stack.speed)
+    return report(ruleset, wiring.state.all_lanes(), wiring.journeys.all(), marks, wiring.ledger.all(), now, grace)
 
 
 def report_document(counted: Report) -> dict[str, Any]:

@@ -67,6 +67,20 @@ class Stack:
         if self.has_ticks and abs(first_ts - self.clock().now()) > LATE_AFTER_MS:
             raise StackError("the file's own clock is not the stack's, whose ticks would mix in: give --rebase now")
 
+    @property
+    def speed(self) -> float:
+        """Stream seconds a wall second."""
+        return 1.0 if self.stream_clock == "wall" else float(self.stream_clock.split(",")[2])
+
+    def doubts_about(self, last_ts: int) -> str:
+        """Return why signalling that ends at `last_ts` (stream ms) can match nothing; empty where it can."""
+        campaigns = self.wiring.registry.current().campaigns.values()
+        if not campaigns:
+            return "no campaign is published, so nothing can match: cellwave publish comes first"
+        if all(campaign.counts_from is not None and last_ts < campaign.counts_from for campaign in campaigns):
+            return "all of it lies before any campaign counts, so nothing can match: give --rebase now"
+        return ""
+
     @cached_property
     def wiring(self) -> Wiring:
         """Adapters and use cases, under the caller's own rights."""

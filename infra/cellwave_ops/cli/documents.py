@@ -15,7 +15,7 @@ from cellwave_ops.cli.replay import parsed_start
 from cellwave_ops.cli.terminal import OUT, note, show_table, tell, working
 from cellwave_ops.operations import load_numbers, read_publication, report_document, stack_report
 from cellwave_ops.sources.numbers import read_numbers
-from cellwave_ops.stack import connect
+from cellwave_ops.stack import StackError, connect
 
 _Key = TypeVar("_Key", bound=tuple[str, ...])
 _TOUCH_STATES: Final = ("claimed", "sent", "delivered", "failed", "shown", "unknown")
@@ -31,11 +31,19 @@ def publish(
         str, typer.Option(help="Stream time from which new campaigns count: now, or an ISO time with its offset.")
     ] = "now",
 ) -> None:
-    """Publish campaigns, flows, areas and scripts. Nothing changes unless all of it is right."""
-    publication = read_publication(folder)
-    stack = connect()
-    start = parsed_start(counts_from, stack.clock().now) if counts_from != "now" else None
-    before = stack.wiring.registry.current().version
+    """Publish campaigns, flows, areas and scripts. Nothing changes unless all of it is right.
+
+    What is published before and is not in the folder stays. A campaign ends at its `until`.
+    """
+    start = parsed_start(counts_from, int, "--counts-from") if counts_from != "now" else None
+    try:
+        stack = connect()
+    except StackError:
+        read_publication(folder)  # what is wrong with the documents comes first
+        raise
+    standing = stack.wiring.registry.current()
+    publication = read_publication(folder, standing)
+    before = standing.version
     ruleset = publish_documents(stack.wiring.registry, stack.clock(), publication, start)
     if ruleset.version == before:
         tell(f"Nothing new: version {before} says all of it already.")

@@ -25,9 +25,11 @@ def match(
     events: Annotated[Path, typer.Option(help="Events: .jsonl, .jsonl.gz or .jsonl.zst.")],
     out: Annotated[Path, typer.Option(help="Where to write the matches (.jsonl).")],
     home_plmn: Annotated[
-        str | None, typer.Option(help="Home networks, such as 46000,46002; for roaming triggers, to come.")
+        str | None, typer.Option(hidden=True, help="Home networks; for roaming triggers, to come.")
     ] = None,
-    tac: Annotated[Path | None, typer.Option(help="CSV with tac, maker, model; for device triggers, to come.")] = None,
+    tac: Annotated[
+        Path | None, typer.Option(hidden=True, help="CSV with tac, maker, model; for device triggers, to come.")
+    ] = None,
 ) -> None:
     """Match a file of events offline.
 

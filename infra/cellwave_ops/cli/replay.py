@@ -16,6 +16,7 @@ from cellwave_ops.sources.replay import OnProgress, ReplayPlan, ReplayResult
 from cellwave_ops.sources.replay import replay as replay_file
 
 FAILED: Final = 1
+INTERRUPTED: Final = 130
 SET_ASIDE: Final = 3
 
 
@@ -77,10 +78,16 @@ def replay(
     except CellwaveError as error:
         errors.print(str(error), markup=False)
         raise typer.Exit(FAILED) from None
+    except KeyboardInterrupt:
+        errors.print("stopped; what was sent stays. Sent again with the same --producer, --speed and --rebase TIME,")
+        errors.print("nothing of it counts twice.")
+        raise typer.Exit(INTERRUPTED) from None
     except OSError as error:
         errors.print(f"{error.filename}: cannot be written: {error.strerror}", markup=False)
         raise typer.Exit(FAILED) from None
     show(Console(soft_wrap=as_json), result, as_json)
+    if doubt := stack.doubts_about(result.last_ts):
+        errors.print(doubt, markup=False)
     raise typer.Exit(SET_ASIDE if result.quarantined else 0)
 
 
@@ -97,7 +104,7 @@ def parsed_speed(text: str) -> float | None:
     return speed
 
 
-def parsed_start(text: str, now: Callable[[], int]) -> int | None:
+def parsed_start(text: str, now: Callable[[], int], option: str = "--rebase") -> int | None:
     """Return the stream time (ms) at which the file shall begin, None for its own. Raises typer.BadParameter."""
     if text == "none":
         return None
@@ -109,7 +116,7 @@ def parsed_start(text: str, now: Callable[[], int]) -> int | None:
         start = None
     if start is None or start.tzinfo is None:
         reason = f"{text!r} is no start: give none, now, or a time with its offset such as 2026-11-02T00:00:00+00:00"
-        raise typer.BadParameter(reason, param_hint="--rebase")
+        raise typer.BadParameter(reason, param_hint=option)
     return int((start - datetime.fromtimestamp(0, UTC)).total_seconds() * 1_000)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from cellwave.domain.errors import DocumentError
+from cellwave.domain.ruleset import ListVersion, Ruleset
 from cellwave_ops.operations import read_publication
 from cellwave_ops.sources.examples import write_examples
 
@@ -48,8 +49,19 @@ def test_every_problem_of_every_file_is_told_at_once(folder: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("where", ["empty", "missing"])
-def test_a_folder_without_any_of_it_says_what_belongs_there(tmp_path: Path, where: str) -> None:
+@pytest.mark.parametrize(("where", "reason"), [("empty", "nothing to publish here"), ("missing", "no such folder")])
+def test_a_folder_without_any_of_it_says_what_belongs_there(tmp_path: Path, where: str, reason: str) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DocumentError, match=r"nothing to publish here \(it takes campaigns/, flows/, areas.json"):
+    with pytest.raises(DocumentError, match=reason + r" \(it takes campaigns/, flows/, areas.json"):
         read_publication(tmp_path / where)
+
+
+def test_a_name_that_leads_nowhere_is_told_with_its_line_and_the_nearest_one(tmp_path: Path) -> None:
+    write_examples(tmp_path, {"mall": ["001-01-1-1"]}, "mall", [])
+    file = tmp_path / "campaigns" / "ringback-mall.json"
+    file.write_text(file.read_text().replace('"area": "mall"', '"area": "mal"'))
+    with pytest.raises(DocumentError) as raised:
+        read_publication(tmp_path, Ruleset(lists={"ringback-2026-11": ListVersion("ringback-2026-11", 1, 1, "p")}))
+    [problem] = raised.value.problems
+    assert (Path(problem.source).name, problem.path, problem.line > 1) == ("ringback-mall.json", "$.trigger.area", True)
+    assert '"mall"' in problem.mend

@@ -41,6 +41,7 @@ def kinesis(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeKinesis:
         pseudonymizer=lambda: Pseudonymizer("k1", b"0" * 32),
         clock=lambda: SimpleNamespace(now=lambda: 1_793_577_600_000),
         check_clock_of=lambda first_ts: None,
+        doubts_about=lambda last_ts: "",
     )
     monkeypatch.setattr(stack.lifecycle, "STATE_ROOT", tmp_path / "state")  # type: ignore[attr-defined]
     monkeypatch.setattr(stack, "connect", lambda: deployed)

@@ -37,7 +37,7 @@ def deployed() -> Iterator[Deployed]:
         try:
             running = lifecycle.up(instance, _free_port(), written_clock(SCALE, "now"))
             point(environment, running.environment() | {INSTANCE: instance, STACK: ""})
-            stack = deploy(running, "default")
+            stack = deploy(running, "local")
             # Made now, for they take region and endpoint from the environment when they are made.
             for client in ("dynamodb", "kinesis", "kms", "s3", "sqs", "stepfunctions"):
                 getattr(stack.wiring.clients, client)

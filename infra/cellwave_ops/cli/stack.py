@@ -17,7 +17,7 @@ from cellwave_ops.emulator import lifecycle
 from cellwave_ops.operations import stack_status
 from cellwave_ops.stack import DEFAULT_INSTANCE, INSTANCE, STACK, StackError, connect, stack_clock, use_instance
 
-_LOCAL: Final = "default"
+_LOCAL: Final = "local"
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
 
@@ -75,12 +75,12 @@ def written_clock(scale: float, start: str) -> str:
 
 
 def deploy(
-    env: Annotated[str, typer.Option(help="Of samconfig.toml: default (local), staging, production.")] = _LOCAL,
+    env: Annotated[str, typer.Option(help="Of samconfig.toml: local, staging, production.")] = _LOCAL,
     instance: Instance = DEFAULT_INSTANCE,
 ) -> None:
     """Build and deploy the template. Into the embedded stack, LocalStack (AWS_ENDPOINT_URL) or AWS (AWS_PROFILE).
 
-    The embedded stack and LocalStack take the environment `default`; any other goes to AWS.
+    The embedded stack and LocalStack take the environment `local`; any other goes to AWS.
     """
     os.environ[INSTANCE] = instance
     os.environ[STACK] = stack_name_of(env)

@@ -96,7 +96,7 @@ class Play:
         os.environ[INSTANCE] = INSTANCE_NAME
         os.environ.pop(STACK, None)
         point_at(running)
-        stack = deploy(running, "default", self._step)
+        stack = deploy(running, "local", self._step)
         self._step("preparing signalling, campaigns, flows and target lists")
         material = prepare(running.folder / "material", self.source, self.seed)
         self._publish(stack, material)

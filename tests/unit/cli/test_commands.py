@@ -134,7 +134,7 @@ class TestRefusals:
         assert "run `make setup`" in ended("up")
 
     def test_an_unknown_environment_is_named_with_the_known_ones(self, ended: Callable[..., str]) -> None:
-        assert "no environment 'prod': take one of default, staging, production" in ended("deploy", "--env", "prod")
+        assert "no environment 'prod': take one of local, staging, production" in ended("deploy", "--env", "prod")
 
     @pytest.mark.parametrize(
         ("fails", "words"),

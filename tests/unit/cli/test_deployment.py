@@ -67,10 +67,10 @@ def test_into_the_embedded_stack_go_its_clock_and_its_settings_and_no_profile(sa
     os.environ["AWS_PROFILE"] = "nobody"
     running = runs(clock="1,2,3600.0")
     steps: list[str] = []
-    stack = deploy(running, "default", steps.append)
+    stack = deploy(running, "local", steps.append)
     build, put = sam.asked()
     folder = str(running.folder / "build")
-    assert build["arguments"][:5] == ["build", "--config-env", "default", "--build-dir", folder]
+    assert build["arguments"][:5] == ["build", "--config-env", "local", "--build-dir", folder]
     assert build["arguments"][5:] == put["arguments"][-2:], "functions and layer are built as they are deployed"
     assert put["arguments"][:3] == ["deploy", "--config-file", str(deployment.CONFIG)]
     assert f"{folder}/template.yaml" in put["arguments"]
@@ -108,7 +108,7 @@ def test_when_sam_fails_the_end_of_its_log_is_said_and_no_key_is_made(
     os.environ["FAILS"] = fails
     running = runs()
     with pytest.raises(DeployError) as raised:
-        deploy(running, "default")
+        deploy(running, "local")
     words = str(raised.value)
     assert f"sam {fails} failed; the end of {running.folder / 'deploy.log'}:" in words
     assert "line 39" in words
@@ -119,9 +119,9 @@ def test_when_sam_fails_the_end_of_its_log_is_said_and_no_key_is_made(
 def test_without_sam_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, runs: Runs) -> None:
     monkeypatch.setattr(deployment, "SAM", tmp_path / "no" / "sam")
     with pytest.raises(DeployError, match=r"SAM is not installed: .*; run `make setup`"):
-        deploy(runs(), "default")
+        deploy(runs(), "local")
 
 
 def test_an_environment_that_samconfig_does_not_have_is_refused_with_those_it_has() -> None:
-    with pytest.raises(DeployError, match="no environment 'prod': take one of default, staging, production"):
+    with pytest.raises(DeployError, match="no environment 'prod': take one of local, staging, production"):
         stack_name_of("prod")

@@ -100,7 +100,7 @@ def test_nothing_else_is(template: Json, clock: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("environment", "stage"), [("default", "local"), ("staging", "staging"), ("production", "production")]
+    ("environment", "stage"), [("local", "local"), ("staging", "staging"), ("production", "production")]
 )
 def test_each_environment_sets_parameters_that_the_template_has_and_allows(
     template: Json, environment: str, stage: str

@@ -154,8 +154,10 @@ def show(console: Console, result: ReplayResult, as_json: bool) -> None:
     table.add_row("producer", result.producer)
     table.add_row("seconds", f"{result.seconds:.1f}")
     if result.quarantined:
-        table.add_row("lines set aside", f"{result.quarantined:,}, with reasons in {result.quarantine}")
+        table.add_row("lines set aside", f"{result.quarantined:,}")
     console.print(table)
+    if result.quarantined:
+        console.print(f"Their reasons: {result.quarantine}", soft_wrap=True)
 
 
 def _moment(ms: int) -> str:

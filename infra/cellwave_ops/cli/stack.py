@@ -5,7 +5,7 @@ import math
 import os
 import re
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 import typer
@@ -133,8 +133,17 @@ def _show(document: dict[str, Any], as_json: bool) -> None:
     if as_json:
         OUT.print_json(json.dumps(document))
         return
-    rows = [(name.replace("_", " "), _shown(value)) for name, value in document.items()]
+    told = document | ({"clock": _clock_in_words(document["clock"])} if "clock" in document else {})
+    rows = [(name.replace("_", " "), _shown(value)) for name, value in told.items()]
     show_table("Status", ("what", "now"), rows)
+
+
+def _clock_in_words(written: str) -> str:
+    if written == "wall":
+        return "the wall's"
+    anchor, start, scale = (float(part) for part in written.split(","))
+    begun, stood = (datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S") for ms in (anchor, start))
+    return f"{scale:g} times the wall's; it stood at {stood} UTC when the wall's did at {begun}"
 
 
 def _shown(value: object) -> str:

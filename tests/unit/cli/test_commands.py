@@ -355,3 +355,8 @@ class TestChannels:
         result = run("front", "people.csv", "--visits", "24", "--idle", "0.01", "--json")
         assert json.loads(result.stdout)["visits"] == 1
         assert "999850001234" not in result.output
+
+
+def test_a_clock_is_shown_in_words() -> None:
+    assert stack._clock_in_words("wall") == "the wall's"
+    assert stack._clock_in_words("0,86400000,3600.0").startswith("3600 times the wall's; it stood at 1970-01-02 00:00")

@@ -4,24 +4,20 @@ from collections import deque
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import Annotated, Final
 
 import msgspec
 
 from cellwave.contracts.outline import own_words
 from cellwave.domain.errors import Problem
 from cellwave.domain.identifiers import canonical_msisdn, is_pseudonym
-from cellwave.domain.signalling import EVENT_TYPES, SIGHTING
+from cellwave.domain.signalling import EVENT_TYPES, SIGHTING, EventType
 from cellwave_ops.sources.events import Quarantine, SourceEvent, Tally
 from cellwave_ops.sources.lines import MAX_LINE, Lines
 
 _RECENT: Final = 4_096
 _LAST_MS: Final = 253_402_300_799_999
 
-if TYPE_CHECKING:
-    _Type = str
-else:
-    _Type = Literal[tuple(sorted(EVENT_TYPES))]
 
 _Short = Annotated[str, msgspec.Meta(max_length=16)]
 
@@ -40,7 +36,7 @@ _MENDS: Final = {
 class _Line(msgspec.Struct):
     sub: Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
     ts: Annotated[int, msgspec.Meta(gt=0, le=_LAST_MS)]
-    type: _Type
+    type: EventType
     cell: Annotated[str, msgspec.Meta(max_length=64)] | None = None
     imei: Annotated[str, msgspec.Meta(max_length=24)] | None = None
     plmn: _Short | None = None

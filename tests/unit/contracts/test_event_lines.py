@@ -2,13 +2,13 @@
 
 import gzip
 import json
-from typing import get_args
+from typing import get_args, get_type_hints
 
 import pytest
 import zstandard
 
 from cellwave.contracts import event_lines
-from cellwave.contracts.event_lines import MAX_TS, EventType, read_events
+from cellwave.contracts.event_lines import MAX_TS, EventLine, read_events
 from cellwave.domain.errors import DocumentError, Problem
 from cellwave.domain.signalling import EVENT_TYPES, Event
 
@@ -29,7 +29,7 @@ def write(folder, *lines: object, name: str = "e.jsonl"):
 
 
 def test_the_types_of_the_file_form_are_those_of_the_domain():
-    assert frozenset(get_args(EventType)) == EVENT_TYPES
+    assert frozenset(get_args(get_type_hints(EventLine)["type"])) == EVENT_TYPES
 
 
 @pytest.mark.parametrize("name", ["e.jsonl", "e.jsonl.gz", "e.jsonl.zst"])

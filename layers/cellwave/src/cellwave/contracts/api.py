@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cellwave.domain.errors import Conflict, InputError, NotFound
+from cellwave.domain.journey import Answer
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -37,7 +38,7 @@ class OutcomeBody(_Body):
     """
 
     touch: Touch
-    outcome: Literal["accepted", "refused", "considering", "undeliverable", "sent", "delivered"]
+    outcome: Answer
     channel: Channel | None = None
     at: Annotated[int, Field(gt=0, lt=10**14)] | None = None
     key: Annotated[str, Field(max_length=64)] = ""

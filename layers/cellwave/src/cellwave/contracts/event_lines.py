@@ -5,13 +5,13 @@ import zlib
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, Final, Literal
+from typing import Annotated, Any, BinaryIO, Final
 
 import msgspec
 import zstandard
 
 from cellwave.domain.errors import DocumentError, Problem
-from cellwave.domain.signalling import EVENT_TYPES, SIGHTING, Event
+from cellwave.domain.signalling import EVENT_TYPES, SIGHTING, Event, EventType
 
 MAX_LINE: Final = 1_048_576
 MAX_TS: Final = 10**14
@@ -19,21 +19,6 @@ _CHUNK: Final = 16_384
 _ZSTD_WINDOW: Final = 2**27
 _BOM: Final = b"\xef\xbb\xbf"
 _TOO_LONG: Final = b"\0too long\0"
-
-EventType = Literal[
-    "sighting",
-    "power_off",
-    "power_on",
-    "call_out",
-    "call_in",
-    "sms_out",
-    "sms_in",
-    "web",
-    "forward_set",
-    "forward_cleared",
-    "device",
-    "roam",
-]
 
 
 class EventLine(msgspec.Struct, frozen=True, gc=False):

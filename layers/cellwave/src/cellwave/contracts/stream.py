@@ -9,14 +9,14 @@ import re
 import threading
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import Annotated, Final
 
 import msgspec
 import zstandard
 
 from cellwave.contracts.outline import outline, own_words
 from cellwave.domain.identifiers import LANES, is_pseudonym, lane_of, partition_of
-from cellwave.domain.signalling import EVENT_TYPES, SIGHTING, Event, Record, Rejected
+from cellwave.domain.signalling import EVENT_TYPES, SIGHTING, Event, EventType, Record, Rejected
 
 MAX_DECOMPRESSED: Final = 8 * 1024 * 1024
 MAX_EVENTS: Final = 5_000
@@ -33,10 +33,6 @@ _PLACE = re.compile(r" - at `\$(?:\[(\d+)\]|\.(\w+))?.*`$")
 
 _Ms = Annotated[int, msgspec.Meta(gt=0, le=_LAST_MS)]
 _Pseudonym = Annotated[str, msgspec.Meta(min_length=25, max_length=25)]
-if TYPE_CHECKING:
-    _Type = str
-else:
-    _Type = Literal[tuple(sorted(EVENT_TYPES))]
 _Cell = Annotated[str, msgspec.Meta(max_length=64)]
 _Short = Annotated[str, msgspec.Meta(max_length=16)]
 
@@ -66,7 +62,7 @@ _WRONG_LANE: Final = (
 class _Event(msgspec.Struct, array_like=True, forbid_unknown_fields=True, gc=False):
     sub: _Pseudonym
     ts: _Ms
-    type: _Type
+    type: EventType
     cell: _Cell = ""
     tac: _Short = ""
     device: _Short = ""
@@ -92,7 +88,7 @@ class _Careful(_Envelope, forbid_unknown_fields=True):
 class _OneEvent(msgspec.Struct):
     sub: _Pseudonym
     ts: _Ms
-    type: _Type
+    type: EventType
     cell: _Cell | None = None
     clock: _Ms | None = None
 

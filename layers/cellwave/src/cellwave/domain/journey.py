@@ -13,7 +13,7 @@ behind the API, in the wave machine and in a simulation, so equal input gives eq
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from cellwave.domain.campaign import HOUR_MS, Campaign, Match
 from cellwave.domain.flow import Flow, bucket_end
@@ -26,14 +26,7 @@ State = Literal["in", "closed", "ended", "held_out"]
 TouchState = Literal["none", "queued", "open", "claimed", "sent", "delivered", "failed", "shown"]
 Answer = Literal["accepted", "refused", "considering", "undeliverable", "sent", "delivered"]
 
-ANSWERS: Final[tuple[Answer, ...]] = (
-    "accepted",
-    "refused",
-    "considering",
-    "undeliverable",
-    "sent",
-    "delivered",
-)
+ANSWERS: Final[tuple[Answer, ...]] = get_args(Answer)
 _REPORTS: Final[dict[str, TouchState]] = {"sent": "sent", "delivered": "delivered"}
 _MADE: Final[tuple[TouchState, ...]] = ("claimed", "sent", "delivered", "failed", "shown")
 _BEFORE: Final[dict[str, tuple[TouchState, ...]]] = {"sent": ("claimed",), "delivered": ("claimed", "sent")}

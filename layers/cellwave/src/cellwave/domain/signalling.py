@@ -1,30 +1,29 @@
 """Signalling as it is matched: events, and the records that carry them."""
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal, get_args
 
 LATE_AFTER_MS: Final = 600_000
 AHEAD_AFTER_MS: Final = 60_000
 WINDOW_MS: Final = 48 * 3_600_000
 
+EventType = Literal[
+    "sighting",
+    "power_off",
+    "power_on",
+    "call_out",
+    "call_in",
+    "sms_out",
+    "sms_in",
+    "web",
+    "forward_set",
+    "forward_cleared",
+    "device",
+    "roam",
+]
+EVENT_TYPES: Final = frozenset[str](get_args(EventType))
 SIGHTING: Final = "sighting"
 POWER_OFF: Final = "power_off"
-EVENT_TYPES: Final = frozenset(
-    (
-        SIGHTING,
-        POWER_OFF,
-        "power_on",
-        "call_out",
-        "call_in",
-        "sms_out",
-        "sms_in",
-        "web",
-        "forward_set",
-        "forward_cleared",
-        "device",
-        "roam",
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)
